@@ -1,0 +1,2 @@
+//! hosts/extract
+fn main() {}

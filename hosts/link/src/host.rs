@@ -1,0 +1,105 @@
+//! A child's end of the wire: blocking, for plain threads.
+
+use crate::BUILD_ID;
+use crate::wire::{FromHost, Hello, ToHost, WireError, read_frame, write_frame};
+use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
+use serde::{Serialize, de::DeserializeOwned};
+use std::io::{self, BufReader};
+use std::marker::PhantomData;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The variable in which the daemon tells a child its own process id.
+pub const PARENT_PID: &str = "HOB_PARENT_PID";
+
+/// Limits a child puts on itself before it touches anything foreign.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// Address space in bytes (`RLIMIT_AS`), if bounded.
+    pub address_space: Option<u64>,
+    /// Open files (`RLIMIT_NOFILE`), if bounded.
+    pub open_files: Option<u64>,
+    /// Added to the kernel's OOM badness, 0 to 1000: children die before the user's apps do.
+    pub oom_score_adj: Option<u16>,
+}
+
+/// Hardens the calling process: dies with its parent, gains no privileges, dumps no core.
+pub fn harden(limits: &Limits) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // The parent may have died before the line above; then nobody would ever end us.
+    let parent = getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
+    if std::env::var(PARENT_PID).is_ok_and(|expected| expected != parent.to_string()) {
+        return Err(io::Error::other("the daemon ended before its child started"));
+    }
+    rustix::thread::set_no_new_privs(true)?;
+    limit(Resource::Core, Some(0))?;
+    limit(Resource::As, limits.address_space)?;
+    limit(Resource::Nofile, limits.open_files)?;
+    if let Some(adj) = limits.oom_score_adj {
+        std::fs::write("/proc/self/oom_score_adj", adj.to_string())?;
+    }
+    Ok(())
+}
+
+fn limit(resource: Resource, most: Option<u64>) -> io::Result<()> {
+    match most {
+        None => Ok(()),
+        most => Ok(setrlimit(resource, Rlimit { current: most, maximum: most })?),
+    }
+}
+
+/// The receiving half. Requests arrive in order; `None` means the daemon is gone or wants us gone.
+pub struct Requests<Q> {
+    from: BufReader<UnixStream>,
+    _body: PhantomData<Q>,
+}
+
+/// The sending half, shared by the host's threads.
+pub struct Replier<R> {
+    to: Arc<Mutex<UnixStream>>,
+    _body: PhantomData<fn(R)>,
+}
+
+impl<R> Clone for Replier<R> {
+    fn clone(&self) -> Self {
+        Self { to: self.to.clone(), _body: PhantomData }
+    }
+}
+
+/// Takes the socket that the daemon passed as standard input and says hello.
+pub fn connect<Q: DeserializeOwned, R: Serialize>(kind: &str) -> Result<(Requests<Q>, Replier<R>), WireError> {
+    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    over(socket, kind)
+}
+
+/// The same over a given socket (tests run a host on a thread this way).
+pub fn over<Q: DeserializeOwned, R: Serialize>(socket: UnixStream, kind: &str) -> Result<(Requests<Q>, Replier<R>), WireError> {
+    let replier = Replier { to: Arc::new(Mutex::new(socket.try_clone()?)), _body: PhantomData };
+    replier.write(&FromHost::Hello(Hello { build: BUILD_ID.into(), kind: kind.into() }))?;
+    Ok((Requests { from: BufReader::new(socket), _body: PhantomData }, replier))
+}
+
+impl<Q: DeserializeOwned> Requests<Q> {
+    /// Waits for the next message; `Ok(None)` when the daemon closed the wire.
+    pub fn next(&mut self) -> Result<Option<ToHost<Q>>, WireError> {
+        read_frame(&mut self.from)
+    }
+}
+
+impl<R: Serialize> Replier<R> {
+    /// Sends a reply that others follow.
+    pub fn send(&self, id: u64, body: R) -> Result<(), WireError> {
+        self.write(&FromHost::Reply { id, last: false, body })
+    }
+
+    /// Sends the last reply to request `id`.
+    pub fn finish(&self, id: u64, body: R) -> Result<(), WireError> {
+        self.write(&FromHost::Reply { id, last: true, body })
+    }
+
+    fn write(&self, message: &FromHost<R>) -> Result<(), WireError> {
+        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        write_frame(&mut *to, message)
+    }
+}

@@ -1,0 +1,2 @@
+//! hosts/model
+fn main() {}

@@ -1,0 +1,2 @@
+//! hosts/skill
+fn main() {}

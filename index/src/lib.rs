@@ -1,0 +1,1 @@
+//! hob-index: everything the user has, found by words and by meaning.

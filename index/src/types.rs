@@ -1,0 +1,244 @@
+//! The nouns of the index and the two traits that the daemon supplies.
+
+use std::path::{Path, PathBuf};
+
+/// Names one chunk for the life of an index; never reused.
+pub type ChunkId = u64;
+
+/// A file's text, as an [`Extractor`] returns it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Document {
+    /// Short lower-case kind, e.g. "text", "markdown", "code", "mail", "pdf".
+    pub kind: String,
+    /// The document's own title, when it states one.
+    pub title: Option<String>,
+    /// Who wrote or sent it, when stated.
+    pub author: Option<String>,
+    /// Stated date, RFC 3339 or `YYYY-MM-DD`.
+    pub date: Option<String>,
+    /// Text in reading order.
+    pub blocks: Vec<Block>,
+    /// Text was cut at a size limit.
+    pub truncated: bool,
+}
+
+/// A paragraph, heading, table row, message part: what must not be torn apart lightly.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Block {
+    /// The text; a `\n` inside is a line break of the source.
+    pub text: String,
+    /// 1-based line where the text starts.
+    pub line: u32,
+    /// 1-based page, for paged formats.
+    pub page: Option<u32>,
+    /// The block is a heading for what follows.
+    pub heading: bool,
+}
+
+/// A passage: the unit that is searched, embedded and cited.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chunk {
+    /// The text.
+    pub text: String,
+    /// 1-based line where it starts.
+    pub line: u32,
+    /// 1-based page, for paged formats.
+    pub page: Option<u32>,
+    /// The headings it stands under, outermost first, joined by " › "; empty without any.
+    pub heading: String,
+}
+
+/// Turns a file into text. Called from the indexer's thread; may block.
+pub trait Extractor: Send + Sync {
+    /// The document, or why there is none.
+    fn extract(&self, path: &Path) -> Result<Document, ExtractError>;
+}
+
+/// Why a file gave no document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExtractError {
+    /// The file itself is at fault (broken, encrypted, binary, too large): remembered and not
+    /// tried again until the file changes. One sentence for the user.
+    #[error("{0}")]
+    Skipped(String),
+    /// The extractor could not run (crashed, resting): the file is tried again later.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// What an embedding model is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbedderInfo {
+    /// Names model and weights; vectors of another id are not comparable.
+    pub id: String,
+    /// Length of an embedding.
+    pub dim: usize,
+    /// ISO 639-1 codes it was trained for; text in other languages stays lexical. Empty means all.
+    pub languages: Vec<String>,
+}
+
+/// How urgent an embedding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody waits for it.
+    Interactive,
+    /// Backfill.
+    Background,
+}
+
+/// Turns texts into unit-length vectors. Called from the index's threads; may block.
+pub trait Embedder: Send + Sync {
+    /// The model at hand, or `None` when there is none: then search is lexical.
+    fn info(&self) -> Option<EmbedderInfo>;
+    /// One vector per text, in order. The error is one sentence.
+    fn embed(&self, texts: &[String], urgency: Urgency) -> Result<Vec<Vec<f32>>, String>;
+}
+
+/// A search.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// The words or the question.
+    pub text: String,
+    /// Most hits wanted; each file appears once.
+    pub limit: usize,
+    /// Only files at or below this path.
+    pub folder: Option<PathBuf>,
+    /// Only this kind of document.
+    pub kind: Option<String>,
+    /// Words, meaning, or both.
+    pub mode: Mode,
+}
+
+/// Which evidence a search uses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Words and meaning, fused.
+    #[default]
+    Hybrid,
+    /// BM25 alone.
+    Lexical,
+    /// Embeddings alone.
+    Vector,
+}
+
+/// One found file, with its best passage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// The document's title or file name.
+    pub title: String,
+    /// Its kind.
+    pub kind: String,
+    /// The best passage.
+    pub chunk: ChunkId,
+    /// The whole passage.
+    pub text: String,
+    /// The part of the passage that matched best, on one line.
+    pub snippet: String,
+    /// 1-based line of the best passage, as close to the match as is known.
+    pub line: u32,
+    /// 1-based page, for paged formats.
+    pub page: Option<u32>,
+    /// Fused score, 0 to 1; comparable within one search only.
+    pub score: f32,
+    /// 1-based rank by BM25, if it was among the lexical candidates.
+    pub lexical_rank: Option<u32>,
+    /// 1-based rank by embedding, if it was among the vector candidates.
+    pub vector_rank: Option<u32>,
+    /// Raw BM25 score.
+    pub bm25: Option<f32>,
+    /// Cosine similarity to the query, measured or imputed.
+    pub cosine: Option<f32>,
+    /// The cosine was imputed because the passage has no embedding yet.
+    pub imputed: bool,
+}
+
+/// A sentence that may answer a question. See [`crate::quote`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoredSentence {
+    /// Absolute path of its file.
+    pub path: PathBuf,
+    /// The document's title or file name.
+    pub title: String,
+    /// The sentence as it stands in the text, white space folded.
+    pub text: String,
+    /// 1-based line where it starts.
+    pub line: u32,
+    /// 1-based page, for paged formats.
+    pub page: Option<u32>,
+    /// The passage it stands in.
+    pub chunk: ChunkId,
+    /// Fused score of that passage, 0 to 1.
+    pub passage_score: f32,
+    /// Cosine similarity to the question; `None` without an embedder for its language.
+    pub cosine: Option<f32>,
+    /// Share of the question's idf weight whose words the sentence contains, 0 to 1.
+    pub overlap: f32,
+    /// What sentences are ranked by.
+    pub score: f32,
+}
+
+/// The counters behind `hob index status`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IndexStatus {
+    /// Files in the index.
+    pub documents: u64,
+    /// Passages in the index.
+    pub chunks: u64,
+    /// Passages that an embedding is wanted for (their language is the embedder's).
+    pub embeddable: u64,
+    /// Passages that have one.
+    pub embedded: u64,
+    /// Files that still have to be looked at.
+    pub pending: u64,
+    /// Files that could not be indexed.
+    pub skipped: u64,
+    /// What it is doing.
+    pub state: IndexState,
+}
+
+/// What the index is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IndexState {
+    /// Nothing to do.
+    #[default]
+    Idle,
+    /// Walking folders or reading files.
+    Indexing,
+    /// Everything is searchable by words; embeddings are being made.
+    Embedding,
+    /// Stopped by the user or by the machine's conditions.
+    Paused,
+}
+
+/// A file that could not be indexed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The file, with bytes that are no UTF-8 replaced.
+    pub path: String,
+    /// Why, in one sentence.
+    pub reason: String,
+}
+
+/// Why the index could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The caller's argument is wrong; the message says what to do.
+    #[error("{0}")]
+    InvalidArgument(String),
+    /// What was named is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// Reading or writing the index's own files failed.
+    #[error("the index's files in {dir} could not be used: {reason}")]
+    Storage {
+        /// The index's folder.
+        dir: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The embedder failed where there is no way around it.
+    #[error("embedding failed: {0}")]
+    Embedder(String),
+}
