@@ -1,0 +1,150 @@
+//! The tensor descriptions: names, shapes, formats and where their bytes lie.
+
+use super::source::Source;
+use super::{GgufError, shown};
+use std::collections::{HashMap, HashSet};
+use std::io::{Read, Seek};
+
+/// What the tensors add up to.
+pub(super) struct Weights {
+    /// Elements of all tensors.
+    pub(super) parameters: u64,
+    /// The format that takes the most bytes.
+    pub(super) main_type: &'static str,
+}
+
+/// Longest tensor name in bytes (llama.cpp's limit, without its final NUL).
+const MAX_NAME: u64 = 63;
+/// Most dimensions of a tensor.
+const MAX_DIMS: u32 = 4;
+const WHAT: &str = "list of tensors";
+
+/// Number, label, elements per block and bytes per block of every format llama.cpp reads.
+const FORMATS: &[(u32, &str, u64, u64)] = &[
+    (0, "F32", 1, 4),
+    (1, "F16", 1, 2),
+    (2, "Q4_0", 32, 18),
+    (3, "Q4_1", 32, 20),
+    (6, "Q5_0", 32, 22),
+    (7, "Q5_1", 32, 24),
+    (8, "Q8_0", 32, 34),
+    (9, "Q8_1", 32, 36),
+    (10, "Q2_K", 256, 84),
+    (11, "Q3_K", 256, 110),
+    (12, "Q4_K", 256, 144),
+    (13, "Q5_K", 256, 176),
+    (14, "Q6_K", 256, 210),
+    (15, "Q8_K", 256, 292),
+    (16, "IQ2_XXS", 256, 66),
+    (17, "IQ2_XS", 256, 74),
+    (18, "IQ3_XXS", 256, 98),
+    (19, "IQ1_S", 256, 50),
+    (20, "IQ4_NL", 32, 18),
+    (21, "IQ3_S", 256, 110),
+    (22, "IQ2_S", 256, 82),
+    (23, "IQ4_XS", 256, 136),
+    (24, "I8", 1, 1),
+    (25, "I16", 1, 2),
+    (26, "I32", 1, 4),
+    (27, "I64", 1, 8),
+    (28, "F64", 1, 8),
+    (29, "IQ1_M", 256, 56),
+    (30, "BF16", 1, 2),
+    (34, "TQ1_0", 256, 54),
+    (35, "TQ2_0", 256, 66),
+    (39, "MXFP4", 32, 17),
+    (40, "NVFP4", 64, 36),
+    (41, "Q1_0", 128, 18),
+    (42, "Q2_0", 64, 18),
+];
+
+/// One tensor as described.
+struct Tensor {
+    name: String,
+    format: &'static str,
+    elements: u64,
+    bytes: u64,
+    offset: u64,
+}
+
+impl Tensor {
+    fn wrong(&self, reason: String) -> GgufError {
+        GgufError::Tensor { name: shown(&self.name), reason }
+    }
+}
+
+/// Reads `count` descriptions and checks that their bytes fill the rest of the file in order.
+pub(super) fn read<R: Read + Seek>(source: &mut Source<R>, count: u64, alignment: u64) -> Result<Weights, GgufError> {
+    let mut names = HashSet::new();
+    let mut by_format: HashMap<&'static str, u64> = HashMap::new();
+    let mut parameters: u64 = 0;
+    let mut next: u64 = 0;
+    let mut end: u64 = 0;
+    for _ in 0..count {
+        let tensor = read_one(source)?;
+        if !names.insert(tensor.name.clone()) {
+            return Err(tensor.wrong("appears twice".into()));
+        }
+        if tensor.offset != next {
+            return Err(tensor.wrong(misplaced(tensor.offset, next, alignment)));
+        }
+        end = next.checked_add(tensor.bytes).ok_or_else(|| tensor.wrong("ends beyond any file".into()))?;
+        next = padded(end, alignment).ok_or_else(|| tensor.wrong("ends beyond any file".into()))?;
+        parameters = parameters.saturating_add(tensor.elements);
+        *by_format.entry(tensor.format).or_default() += tensor.bytes;
+    }
+    // llama.cpp maps the data at the next aligned place; the padding after the last tensor is optional.
+    let start = padded(source.at(), alignment).ok_or(GgufError::Truncated("weights"))?;
+    if start.checked_add(end).is_none_or(|needed| needed > source.len()) {
+        return Err(GgufError::Truncated("weights"));
+    }
+    let main_type = by_format.into_iter().max_by_key(|&(label, bytes)| (bytes, label)).map_or("F32", |(label, _)| label);
+    Ok(Weights { parameters, main_type })
+}
+
+fn read_one<R: Read + Seek>(source: &mut Source<R>) -> Result<Tensor, GgufError> {
+    let name = source.string(MAX_NAME, WHAT)?;
+    let mut tensor = Tensor { name, format: "F32", elements: 1, bytes: 0, offset: 0 };
+    let dims = source.u32(WHAT)?;
+    if dims == 0 || dims > MAX_DIMS {
+        return Err(tensor.wrong(format!("has {dims} dimensions instead of 1 to {MAX_DIMS}")));
+    }
+    let mut row = 0;
+    for dim in 0..dims {
+        let size = source.u64(WHAT)?;
+        if dim == 0 {
+            row = size;
+        }
+        tensor.elements = match tensor.elements.checked_mul(size) {
+            Some(n) if n > 0 && n <= i64::MAX as u64 => n,
+            _ => return Err(tensor.wrong(format!("has an impossible size of {size} in dimension {}", dim + 1))),
+        };
+    }
+    let number = source.u32(WHAT)?;
+    let Some(&(_, label, block, block_bytes)) = FORMATS.iter().find(|f| f.0 == number) else {
+        return Err(tensor.wrong(format!("is in format {number}, which this build does not know")));
+    };
+    if row % block != 0 {
+        return Err(tensor.wrong(format!("has rows of {row} elements, which {label} can't hold (blocks of {block})")));
+    }
+    tensor.format = label;
+    tensor.bytes = (tensor.elements / block)
+        .checked_mul(block_bytes)
+        .ok_or_else(|| tensor.wrong("is larger than any file".into()))?;
+    tensor.offset = source.u64(WHAT)?;
+    Ok(tensor)
+}
+
+fn misplaced(offset: u64, expected: u64, alignment: u64) -> String {
+    if offset % alignment != 0 {
+        format!("starts at {offset}, which is no multiple of {alignment}")
+    } else if offset < expected {
+        format!("starts at {offset}, inside the tensor before it, which ends at {expected}")
+    } else {
+        format!("starts at {offset}, leaving a hole after the tensor before it, which ends at {expected}")
+    }
+}
+
+fn padded(at: u64, alignment: u64) -> Option<u64> {
+    at.checked_next_multiple_of(alignment)
+}
