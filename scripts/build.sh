@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Builds the release binaries, and puts the built-in skills where a hobd started from target/release looks for them.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+[ -n "${HOB_NO_SETUP:-}" ] || "$ROOT/scripts/setup.sh"
+cd "$ROOT"
+cargo build --release --locked --workspace
+
+# place FILE DESTINATION: copy only when different, and in one step, because a running daemon may have it mapped.
+place() {
+    cmp -s "$1" "$2" && return 0
+    cp -- "$1" "$2.new"
+    mv -- "$2.new" "$2"
+}
+
+for manifest in skills/*/skill.toml; do
+    id=$(sed -n 's/^id *= *"\([^"]*\)".*/\1/p' "$manifest" | head -n 1)
+    library=$(sed -n 's/^library *= *"\([^"]*\)".*/\1/p' "$manifest" | head -n 1)
+    [ -n "$id" ] || die "$manifest names no id"
+    mkdir -p "$RELEASE/skills/$id"
+    place "$manifest" "$RELEASE/skills/$id/skill.toml"
+    if [ -n "$library" ]; then place "$RELEASE/$library" "$RELEASE/skills/$id/$library"; fi
+done
