@@ -52,6 +52,7 @@ install_all() {
     done
     fill 644 "$ROOT/systemd/hobd.service" "$units/hobd.service"
     fill 644 "$ROOT/systemd/org.hob.Hob1.service" "$services/org.hob.Hob1.service"
+    for file in README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE; do put 644 "$ROOT/$file" "$prefix/share/doc/hob/$file"; done
     completion bash "$prefix/share/bash-completion/completions/hob"
     completion zsh "$prefix/share/zsh/site-functions/_hob"
     completion fish "$prefix/share/fish/vendor_completions.d/hob.fish"
@@ -74,7 +75,7 @@ remove_all() {
         *) die "$list names $path, which is outside $prefix; nothing more is removed" ;;
         esac
     done < <(cat "$list")
-    for path in "$libexec" "$prefix/lib/hob" "$prefix/share/hob"; do
+    for path in "$libexec" "$prefix/lib/hob" "$prefix/share/hob" "$prefix/share/doc/hob"; do
         if [ -d "$dest$path" ]; then find "$dest$path" -depth -type d -empty -delete; fi
     done
     say "removed hob from $dest$prefix; models, index and settings in the home folders were left alone"
