@@ -74,7 +74,10 @@ pub fn connect<Q: DeserializeOwned, R: Serialize>(kind: &str) -> Result<(Request
 }
 
 /// The same over a given socket (tests run a host on a thread this way).
-pub fn over<Q: DeserializeOwned, R: Serialize>(socket: UnixStream, kind: &str) -> Result<(Requests<Q>, Replier<R>), WireError> {
+pub fn over<Q: DeserializeOwned, R: Serialize>(
+    socket: UnixStream,
+    kind: &str,
+) -> Result<(Requests<Q>, Replier<R>), WireError> {
     let replier = Replier { to: Arc::new(Mutex::new(socket.try_clone()?)), _body: PhantomData };
     replier.write(&FromHost::Hello(Hello { build: BUILD_ID.into(), kind: kind.into() }))?;
     Ok((Requests { from: BufReader::new(socket), _body: PhantomData }, replier))

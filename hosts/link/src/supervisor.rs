@@ -55,7 +55,9 @@ pub enum LinkError {
         reason: String,
     },
     /// The child is not of this build, or said something else than hello.
-    #[error("the child process {program} is not of this build ({reason}); reinstall hob so that all its programs match")]
+    #[error(
+        "the child process {program} is not of this build ({reason}); reinstall hob so that all its programs match"
+    )]
     Hello {
         /// The program.
         program: String,
@@ -73,9 +75,6 @@ pub enum LinkError {
     /// The caller did not read its replies.
     #[error("the replies were not read in time, so the request was cancelled")]
     Stalled,
-    /// The request could not be sent.
-    #[error("{0}")]
-    Wire(String),
     /// The child died too often and rests.
     #[error("the {kind} process ended {CRASH_LIMIT} times within {}s and is not started again for {wait_s} s (last: {last})", CRASH_WINDOW.as_secs())]
     Quarantined {
@@ -127,7 +126,7 @@ where
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel(REPLY_QUEUE);
         lock(&self.waiting).insert(id, sender);
-        let replies = Replies { id, receiver, to_child: self.to_child.clone(), finished: false, kind: self.kind };
+        let replies = Replies { id, receiver, to_child: self.to_child.clone(), finished: false };
         // Death clears `waiting` once; a request inserted after that must not wait for ever.
         if let Some(how) = self.ended.borrow().clone() {
             return Err(LinkError::Died { kind: self.kind, how });
@@ -182,7 +181,6 @@ where
 /// The replies to one request. Dropping it before the last reply cancels the request.
 pub struct Replies<Q, R> {
     id: u64,
-    kind: &'static str,
     receiver: mpsc::Receiver<Result<(R, bool), LinkError>>,
     to_child: mpsc::Sender<ToHost<Q>>,
     finished: bool,
@@ -203,9 +201,10 @@ impl<Q, R> Replies<Q, R> {
                 self.finished = true;
                 Err(error)
             }
+            // A death is told in words; silence means that the queue ran over.
             None => {
                 self.finished = true;
-                Err(LinkError::Died { kind: self.kind, how: "closed its wire".into() })
+                Err(LinkError::Stalled)
             }
         }
     }
@@ -289,7 +288,8 @@ where
 }
 
 fn start(spec: &HostSpec) -> Result<(Child, UnixStream), LinkError> {
-    let failed = |e: std::io::Error| LinkError::Spawn { program: spec.program.display().to_string(), reason: e.to_string() };
+    let failed =
+        |e: std::io::Error| LinkError::Spawn { program: spec.program.display().to_string(), reason: e.to_string() };
     let (ours, theirs) = StdUnixStream::pair().map_err(failed)?;
     ours.set_nonblocking(true).map_err(failed)?;
     let child = Command::new(&spec.program)

@@ -1,0 +1,69 @@
+//! One generation: from messages to a stream of text, on a leased model.
+
+use super::{Assistant, Usage};
+use crate::error::HobError;
+use hob_engine::{Finish, GenerateSpec, Message, ModelReply, ModelRequest, Role};
+
+/// What a generation gave.
+pub(super) struct Generated {
+    /// The whole text.
+    pub text: String,
+    /// "stop" or "length".
+    pub finish_reason: &'static str,
+    /// The model's id.
+    pub model: String,
+    /// What it took.
+    pub usage: Usage,
+}
+
+/// A turn of a conversation.
+pub(super) fn message(role: &str, content: impl Into<String>) -> Message {
+    Message { role: role.into(), content: content.into() }
+}
+
+impl Assistant {
+    /// Generates, handing each piece of text to `piece` as it comes.
+    pub(super) async fn generate(
+        &self,
+        model: Option<&str>,
+        spec: GenerateSpec,
+        mut piece: impl AsyncFnMut(&str),
+    ) -> Result<Generated, HobError> {
+        let lease = self.models.lease(model, Role::Chat).await?;
+        let mut replies = lease.host().request(ModelRequest::Generate(spec)).await?;
+        let mut text = String::new();
+        while let Some(reply) = replies.next().await? {
+            match reply {
+                ModelReply::Delta(delta) => {
+                    piece(&delta).await;
+                    text.push_str(&delta);
+                }
+                ModelReply::Done { finish, usage } => {
+                    let model = lease.entry().id.clone();
+                    return Ok(Generated { text, finish_reason: reason(finish)?, model, usage: convert(usage) });
+                }
+                ModelReply::Failed(error) => return Err(error.into()),
+                other => return Err(HobError::internal(format!("the model process answered with {other:.60?}"))),
+            }
+        }
+        Err(HobError::internal("the model process ended its reply early; try again"))
+    }
+}
+
+fn reason(finish: Finish) -> Result<&'static str, HobError> {
+    match finish {
+        Finish::Stop => Ok("stop"),
+        Finish::Length => Ok("length"),
+        Finish::Cancelled => Err(HobError::cancelled()),
+    }
+}
+
+fn convert(usage: hob_engine::Usage) -> Usage {
+    Usage {
+        prompt_tokens: usage.prompt_tokens,
+        cached_tokens: usage.cached_tokens,
+        completion_tokens: usage.completion_tokens,
+        first_token_ms: usage.first_token_ms,
+        total_ms: usage.total_ms,
+    }
+}

@@ -1,0 +1,178 @@
+//! The nouns of the assistant: options in, updates and an answer out.
+
+use crate::settings::AnswerMode;
+use std::path::PathBuf;
+use tokio::sync::oneshot;
+
+/// Where an answer may take its facts from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ContextMode {
+    /// Route: a skill, the files, or the chat model.
+    #[default]
+    Auto,
+    /// The files.
+    Index,
+    /// Nothing: the chat model alone.
+    None,
+}
+
+/// Options of `Ask` and `Complete`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AskOptions {
+    /// The conversation this belongs to.
+    pub session: Option<String>,
+    /// A model's id or path instead of the default.
+    pub model: Option<String>,
+    /// System prompt.
+    pub system: Option<String>,
+    /// Where facts come from.
+    pub context: ContextMode,
+    /// How files answer.
+    pub answer: AnswerMode,
+    /// Only files at or below this folder.
+    pub folder: Option<PathBuf>,
+    /// Most tokens of the answer; 0 for the default.
+    pub max_tokens: u32,
+    /// Sampling temperature; `None` for the default.
+    pub temperature: Option<f32>,
+    /// Seed of the sampler.
+    pub seed: u64,
+    /// Texts that end the answer.
+    pub stop: Vec<String>,
+    /// JSON Schema that the answer must satisfy.
+    pub schema: Option<String>,
+}
+
+/// A task verb of `org.hob.Text1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextTask {
+    /// Say it shorter.
+    Summarize,
+    /// Say it differently.
+    Rewrite,
+    /// Correct spelling and grammar.
+    Proofread,
+    /// Say it in another language.
+    Translate,
+}
+
+/// Options of the task verbs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextOptions {
+    /// A model's id or path instead of the default.
+    pub model: Option<String>,
+    /// Take the text from this file instead.
+    pub path: Option<PathBuf>,
+    /// How to rewrite, in words ("more formal").
+    pub instruction: Option<String>,
+    /// Target language of a translation, in words or as a code.
+    pub language: Option<String>,
+    /// Most tokens of the answer; 0 for the default.
+    pub max_tokens: u32,
+}
+
+/// Something that happened while a request ran.
+#[derive(Debug)]
+pub enum Update {
+    /// The next piece of the answer.
+    Delta {
+        /// Thinking rather than answer.
+        reasoning: bool,
+        /// The text.
+        text: String,
+    },
+    /// A step on the way.
+    Event(Event),
+    /// The user must agree before the request goes on.
+    Confirm {
+        /// What will happen, in one sentence.
+        action: String,
+        /// The call in question.
+        call: ToolCall,
+        /// Takes the user's word; dropped means no.
+        agreed: oneshot::Sender<bool>,
+    },
+}
+
+/// A step on the way to an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// What handles the request: "skill", "retrieve" or "chat".
+    Route {
+        /// The decision.
+        decision: String,
+    },
+    /// A source of the answer.
+    Citation(Citation),
+    /// A skill is called.
+    ToolCall(ToolCall),
+    /// A skill has answered.
+    ToolResult(ToolCall),
+    /// A sentence for the user that is not part of the answer.
+    Notice {
+        /// The sentence.
+        text: String,
+    },
+}
+
+/// A source: a sentence that stands in a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Citation {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// The document's title.
+    pub title: String,
+    /// 1-based line.
+    pub line: u32,
+    /// 1-based page, for paged formats.
+    pub page: Option<u32>,
+    /// The sentence as it stands there.
+    pub quote: String,
+}
+
+/// A skill's call and, once there, its result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToolCall {
+    /// The skill's id.
+    pub skill: String,
+    /// The intent's name.
+    pub intent: String,
+    /// Arguments as a JSON object.
+    pub arguments: String,
+    /// Result as a JSON object; empty before it is there.
+    pub result: String,
+}
+
+/// What a request took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt_tokens: u32,
+    /// Of these, tokens that needed no evaluation.
+    pub cached_tokens: u32,
+    /// Tokens generated.
+    pub completion_tokens: u32,
+    /// Milliseconds to the first text.
+    pub first_token_ms: u32,
+    /// Milliseconds to the end.
+    pub total_ms: u32,
+}
+
+/// The whole answer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answer {
+    /// The text.
+    pub text: String,
+    /// "stop", "length", "not_found", "skill" or "missing_arguments".
+    pub finish_reason: String,
+    /// "skill", "retrieve" or "chat".
+    pub route: String,
+    /// The chat model's id, when one wrote the answer.
+    pub model: String,
+    /// Its sources, best first.
+    pub citations: Vec<Citation>,
+    /// Skills that were called.
+    pub tool_calls: Vec<ToolCall>,
+    /// What it took.
+    pub usage: Usage,
+}

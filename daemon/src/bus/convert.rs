@@ -1,0 +1,178 @@
+//! The domain's nouns as `a{sv}`, with the keys and types that the API promises.
+
+use super::dict::{Dict, DictBuilder};
+use crate::assistant::{Answer, Citation, Event, ToolCall, Usage};
+use crate::governor::Conditions;
+use crate::models::ModelStatus;
+use crate::skills::{SkillStatus, RoutedCall};
+use hob_engine::Role;
+use hob_index::types::{Hit, IndexState, IndexStatus};
+use std::path::Path;
+
+/// A path as the bus carries it.
+pub fn path(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// The result of a request.
+pub fn answer(answer: Answer) -> Dict {
+    DictBuilder::default()
+        .put("text", answer.text)
+        .put("finish_reason", answer.finish_reason)
+        .put("route", answer.route)
+        .put("model", answer.model)
+        .put("citations", answer.citations.into_iter().map(citation).collect::<Vec<_>>())
+        .put("tool_calls", answer.tool_calls.into_iter().map(tool_call).collect::<Vec<_>>())
+        .put("usage", usage(answer.usage))
+        .done()
+}
+
+fn usage(usage: Usage) -> Dict {
+    DictBuilder::default()
+        .put("prompt_tokens", usage.prompt_tokens)
+        .put("cached_tokens", usage.cached_tokens)
+        .put("completion_tokens", usage.completion_tokens)
+        .put("first_token_ms", usage.first_token_ms)
+        .put("total_ms", usage.total_ms)
+        .done()
+}
+
+fn citation(citation: Citation) -> Dict {
+    DictBuilder::default()
+        .put("path", path(&citation.path))
+        .put("title", citation.title)
+        .put("line", citation.line)
+        .put_some("page", citation.page)
+        .put("quote", citation.quote)
+        .done()
+}
+
+/// A skill's call.
+pub fn tool_call(call: ToolCall) -> Dict {
+    DictBuilder::default()
+        .put("skill", call.skill)
+        .put("intent", call.intent)
+        .put("arguments", call.arguments)
+        .put("result", call.result)
+        .done()
+}
+
+/// An event's kind and details.
+pub fn event(event: Event) -> (&'static str, Dict) {
+    match event {
+        Event::Route { decision } => ("route", DictBuilder::default().put("decision", decision).done()),
+        Event::Citation(source) => ("citation", citation(source)),
+        Event::ToolCall(call) => ("tool_call", tool_call(call)),
+        Event::ToolResult(call) => ("tool_result", tool_call(call)),
+        Event::Notice { text } => ("notice", DictBuilder::default().put("text", text).done()),
+    }
+}
+
+/// A search hit.
+pub fn hit(hit: Hit) -> Dict {
+    DictBuilder::default()
+        .put("path", path(&hit.path))
+        .put("title", hit.title)
+        .put("kind", hit.kind)
+        .put("snippet", hit.snippet)
+        .put("text", hit.text)
+        .put("score", f64::from(hit.score))
+        .put("line", hit.line)
+        .put_some("page", hit.page)
+        .put_some("lexical_rank", hit.lexical_rank)
+        .put_some("vector_rank", hit.vector_rank)
+        .put_some("bm25", hit.bm25.map(f64::from))
+        .put_some("cosine", hit.cosine.map(f64::from))
+        .put("imputed", hit.imputed)
+        .done()
+}
+
+/// What the index is doing, as one word.
+pub fn index_state(state: IndexState) -> &'static str {
+    match state {
+        IndexState::Idle => "idle",
+        IndexState::Indexing => "indexing",
+        IndexState::Embedding => "embedding",
+        IndexState::Paused => "paused",
+    }
+}
+
+/// The index's counters.
+pub fn index(status: &IndexStatus) -> Dict {
+    DictBuilder::default()
+        .put("documents", status.documents)
+        .put("chunks", status.chunks)
+        .put("embeddable", status.embeddable)
+        .put("embedded", status.embedded)
+        .put("pending", status.pending)
+        .put("skipped", status.skipped)
+        .put("state", index_state(status.state))
+        .done()
+}
+
+/// A model.
+pub fn model(model: ModelStatus) -> Dict {
+    let header = model.entry.header.as_ref().ok();
+    let answers = match (model.entry.role, model.check) {
+        (Role::Embedding, _) => "",
+        (Role::Chat, None) => "unchecked",
+        (Role::Chat, Some(check)) if check.passed() => "generating",
+        (Role::Chat, Some(_)) => "quoting",
+    };
+    DictBuilder::default()
+        .put("id", model.entry.id)
+        .put("path", path(&model.entry.path))
+        .put("role", if model.entry.role == Role::Chat { "chat" } else { "embedding" })
+        .put("state", model.state)
+        .put("pid", model.pid)
+        .put("resident_bytes", model.resident)
+        .put("size_bytes", model.entry.size)
+        .put("architecture", header.map(|h| h.architecture.clone()).unwrap_or_default())
+        .put("parameters", header.map_or(0, |h| h.parameters))
+        .put("quantization", header.map(|h| h.quantization.clone()).unwrap_or_default())
+        .put("languages", model.entry.languages)
+        .put("answers", answers)
+        .put_some("check_score", model.check.map(|check| f64::from(check.answered)))
+        .put("default", model.default)
+        .put_some("problem", model.entry.header.err())
+        .done()
+}
+
+/// A skill.
+pub fn skill(skill: SkillStatus) -> Dict {
+    DictBuilder::default()
+        .put("id", skill.id)
+        .put("title", skill.title)
+        .put("version", skill.version)
+        .put("kind", skill.kind)
+        .put("state", skill.state)
+        .put("pid", skill.pid)
+        .put("resident_bytes", skill.resident)
+        .put("intents", skill.intents)
+        .put_some("problem", skill.problem)
+        .done()
+}
+
+/// A routed intent.
+pub fn candidate(call: RoutedCall) -> Dict {
+    DictBuilder::default()
+        .put("skill", call.skill)
+        .put("intent", call.intent)
+        .put("score", f64::from(call.score))
+        .put("arguments", serde_json::Value::Object(call.arguments).to_string())
+        .put("missing", call.missing)
+        .done()
+}
+
+/// The machine's conditions.
+pub fn conditions(now: &Conditions) -> Dict {
+    DictBuilder::default()
+        .put("memory_available_bytes", now.memory_available)
+        .put("memory_total_bytes", now.memory_total)
+        .put_some("memory_pressure", now.memory_pressure)
+        .put_some("cpu_pressure", now.cpu_pressure)
+        .put_some("battery_percent", now.battery_percent)
+        .put("on_battery", now.on_battery)
+        .put_some("temperature_celsius", now.temperature)
+        .done()
+}

@@ -1,0 +1,84 @@
+//! `org.hob.Daemon1`: how the service is.
+
+use super::dict::{Dict, DictBuilder};
+use super::error::BusError;
+use super::convert;
+use crate::governor::{Conditions, resident_bytes};
+use std::sync::Arc;
+use zbus::interface;
+
+/// The object behind `org.hob.Daemon1`.
+pub struct DaemonInterface {
+    pub(super) daemon: Arc<crate::Daemon>,
+}
+
+/// The service itself.
+#[interface(name = "org.hob.Daemon1")]
+impl DaemonInterface {
+    /// Everything `hob status` shows: version s, state s, pid u, resident_bytes t, uptime_s t,
+    /// budget a{sv}, models aa{sv}, index a{sv}, skills aa{sv}, hosts aa{sv} (every child: kind s,
+    /// id s, pid u, resident_bytes t), conditions a{sv}.
+    async fn status(&self) -> Result<Dict, BusError> {
+        let daemon = &self.daemon;
+        let (models, skills) = (daemon.models.list(), daemon.skills.list());
+        let mut hosts: Vec<Dict> = Vec::new();
+        hosts.extend(models.iter().filter(|m| m.pid != 0).map(|m| host("model", &m.entry.id, m.pid)));
+        hosts.extend(skills.iter().filter(|s| s.pid != 0).map(|s| host("skill", &s.id, s.pid)));
+        hosts.extend(daemon.extractor.pids().await.into_iter().map(|pid| host("extract", "", pid)));
+        let pid = std::process::id();
+        let budget = DictBuilder::default().put("limit_bytes", daemon.models.budget()).put("used_bytes", daemon.models.used());
+        Ok(DictBuilder::default()
+            .put("version", crate::VERSION)
+            .put("state", "running")
+            .put("pid", pid)
+            .put("resident_bytes", resident_bytes(pid))
+            .put("uptime_s", daemon.started.elapsed().as_secs())
+            .put("budget", budget.done())
+            .put("models", models.into_iter().map(convert::model).collect::<Vec<_>>())
+            .put("index", convert::index(&daemon.index.status()))
+            .put("skills", skills.into_iter().map(convert::skill).collect::<Vec<_>>())
+            .put("hosts", hosts)
+            .put("conditions", convert::conditions(&Conditions::read()))
+            .done())
+    }
+
+    /// Why something is as it is, in sentences. what: "" for the whole service, or the id of a
+    /// model or skill.
+    async fn explain(&self, what: String) -> Result<String, BusError> {
+        Ok(crate::explain::explain(&self.daemon, &what)?)
+    }
+
+    /// Looks at the model folders again. Settings are read at start only; restart for those.
+    async fn reload(&self) -> Result<(), BusError> {
+        self.daemon.models.refresh();
+        self.daemon.index.notify_embedder_changed();
+        Ok(())
+    }
+
+    /// The version.
+    #[zbus(property(emits_changed_signal = "const"))]
+    async fn version(&self) -> &'static str {
+        crate::VERSION
+    }
+
+    /// "running".
+    #[zbus(property(emits_changed_signal = "false"))]
+    async fn state(&self) -> &'static str {
+        "running"
+    }
+
+    /// Memory, pressure, battery, heat, as the kernel tells.
+    #[zbus(property(emits_changed_signal = "false"))]
+    async fn conditions(&self) -> Dict {
+        convert::conditions(&Conditions::read())
+    }
+}
+
+fn host(kind: &'static str, id: &str, pid: u32) -> Dict {
+    DictBuilder::default()
+        .put("kind", kind)
+        .put("id", id.to_string())
+        .put("pid", pid)
+        .put("resident_bytes", resident_bytes(pid))
+        .done()
+}

@@ -1,0 +1,211 @@
+//! `org.hob.Index1`: the user's files, searched and followed.
+
+use super::assistant::{folder, one_of};
+use super::dict::{Dict, DictBuilder, Options};
+use super::error::BusError;
+use super::{convert, request};
+use crate::error::HobError;
+use hob_index::Index;
+use hob_index::types::{IndexState, Mode, Query};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+use zbus::message::Header;
+use zbus::{Connection, interface};
+
+/// Most hits of one search.
+const MAX_HITS: usize = 200;
+/// Longest query, in bytes.
+const MAX_QUERY: usize = 16 << 10;
+
+/// The object behind `org.hob.Index1`.
+pub struct IndexInterface {
+    pub(super) daemon: Arc<crate::Daemon>,
+}
+
+/// Finds what the user has, by words and by meaning.
+#[interface(name = "org.hob.Index1")]
+impl IndexInterface {
+    /// Searches; best hit first, each file once. Options: limit u, folder s, kind s, mode s
+    /// ("hybrid", "lexical", "vector"). Hits: path s, title s, kind s, snippet s, text s, score d,
+    /// line u, page u, lexical_rank u, vector_rank u, bm25 d, cosine d, imputed b. Details:
+    /// took_ms d, mode s.
+    #[zbus(out_args("hits", "details"))]
+    async fn search(&self, query: String, options: Dict) -> Result<(Vec<Dict>, Dict), BusError> {
+        let started = Instant::now();
+        let query = parse(query, options)?;
+        let mode = mode_name(query.mode);
+        let found = self.blocking(move |index| index.search(&query)).await?;
+        let details = DictBuilder::default()
+            .put("took_ms", started.elapsed().as_secs_f64() * 1000.0)
+            .put("mode", mode)
+            .done();
+        Ok((found.hits.into_iter().map(convert::hit).collect(), details))
+    }
+
+    /// Indexes a folder and follows it from now on. Options: none.
+    async fn add_folder(&self, path: String, options: Dict) -> Result<(), BusError> {
+        Options::new(options).end()?;
+        let path = absolute(path)?;
+        self.blocking(move |index| index.add_folder(&path)).await
+    }
+
+    /// Forgets a folder: its files leave the index.
+    async fn remove_folder(&self, path: String) -> Result<(), BusError> {
+        let path = absolute(path)?;
+        self.blocking(move |index| index.remove_folder(&path)).await
+    }
+
+    /// Looks at a folder again, or at all of them when the path is empty.
+    async fn rescan(&self, path: String) -> Result<(), BusError> {
+        let path = if path.is_empty() { None } else { Some(absolute(path)?) };
+        self.blocking(move |index| index.rescan(path.as_deref())).await
+    }
+
+    /// Stops indexing and embedding until `Resume`; searching goes on.
+    async fn pause(&self) -> Result<(), BusError> {
+        self.daemon.index.pause();
+        Ok(())
+    }
+
+    /// Goes on after `Pause`.
+    async fn resume(&self) -> Result<(), BusError> {
+        self.daemon.index.resume();
+        Ok(())
+    }
+
+    /// Returns when everything is indexed. Options: lexical b (don't wait for embeddings).
+    async fn wait(
+        &self,
+        options: Dict,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<(), BusError> {
+        let mut options = Options::new(options);
+        let lexical = options.flag("lexical")?;
+        options.end()?;
+        let mut status = self.daemon.index_status.clone();
+        let done = status.wait_for(|status| match status.state {
+            IndexState::Idle => status.pending == 0,
+            IndexState::Embedding => lexical && status.pending == 0,
+            IndexState::Indexing | IndexState::Paused => false,
+        });
+        let name = header.sender().map(|name| name.to_owned());
+        tokio::select! {
+            done = done => done.map(|_| ()).map_err(|_| BusError::Cancelled("the daemon is stopping".into())),
+            () = request::caller_left(connection, name) => Ok(()),
+        }
+    }
+
+    /// Files that could not be indexed, with the reason, at most `limit` of them.
+    async fn skipped_files(&self, limit: u32) -> Result<Vec<(String, String)>, BusError> {
+        let skipped = self.blocking(move |index| index.skipped(limit as usize)).await?;
+        Ok(skipped.into_iter().map(|skipped| (skipped.path, skipped.reason)).collect())
+    }
+
+    /// The folders that are indexed.
+    #[zbus(property)]
+    async fn folders(&self) -> Vec<String> {
+        self.daemon.index.folders().iter().map(|folder| convert::path(folder)).collect()
+    }
+
+    /// Files in the index.
+    #[zbus(property)]
+    async fn documents(&self) -> u64 {
+        self.daemon.index_status.borrow().documents
+    }
+
+    /// Passages in the index.
+    #[zbus(property)]
+    async fn chunks(&self) -> u64 {
+        self.daemon.index_status.borrow().chunks
+    }
+
+    /// Passages that an embedding is wanted for.
+    #[zbus(property)]
+    async fn embeddable(&self) -> u64 {
+        self.daemon.index_status.borrow().embeddable
+    }
+
+    /// Passages that have an embedding.
+    #[zbus(property)]
+    async fn embedded(&self) -> u64 {
+        self.daemon.index_status.borrow().embedded
+    }
+
+    /// Files still to be looked at.
+    #[zbus(property)]
+    async fn pending(&self) -> u64 {
+        self.daemon.index_status.borrow().pending
+    }
+
+    /// Files that could not be indexed.
+    #[zbus(property)]
+    async fn skipped(&self) -> u64 {
+        self.daemon.index_status.borrow().skipped
+    }
+
+    /// "idle", "indexing", "embedding" or "paused".
+    #[zbus(property)]
+    async fn state(&self) -> String {
+        convert::index_state(self.daemon.index_status.borrow().state).into()
+    }
+}
+
+impl IndexInterface {
+    /// The index blocks; the bus must not.
+    async fn blocking<T, E, F>(&self, work: F) -> Result<T, BusError>
+    where
+        F: FnOnce(Index) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: Into<HobError> + Send + 'static,
+    {
+        let index = self.daemon.index.clone();
+        let done = tokio::task::spawn_blocking(move || work(index)).await;
+        let done = done.map_err(|e| HobError::internal(format!("the index failed: {e}")))?;
+        Ok(done.map_err(Into::into)?)
+    }
+}
+
+fn parse(text: String, options: Dict) -> Result<Query, HobError> {
+    let mut options = Options::new(options);
+    let limit = options.number("limit")?.unwrap_or(10);
+    let query = Query {
+        limit: usize::try_from(limit).unwrap_or(MAX_HITS).clamp(1, MAX_HITS),
+        folder: folder(options.string("folder")?)?,
+        kind: options.string("kind")?,
+        mode: mode(options.string("mode")?)?,
+        text,
+    };
+    options.end()?;
+    if query.text.trim().is_empty() {
+        return Err(HobError::invalid("the query is empty; give some words or a question"));
+    }
+    if query.text.len() > MAX_QUERY {
+        return Err(HobError::invalid(format!("the query has {} bytes, the limit is {MAX_QUERY}", query.text.len())));
+    }
+    Ok(query)
+}
+
+fn mode(given: Option<String>) -> Result<Mode, HobError> {
+    match one_of("mode", given, &["hybrid", "lexical", "vector"])?.as_deref() {
+        Some("lexical") => Ok(Mode::Lexical),
+        Some("vector") => Ok(Mode::Vector),
+        _ => Ok(Mode::Hybrid),
+    }
+}
+
+fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Hybrid => "hybrid",
+        Mode::Lexical => "lexical",
+        Mode::Vector => "vector",
+    }
+}
+
+fn absolute(path: String) -> Result<PathBuf, HobError> {
+    if Path::new(&path).is_absolute() {
+        return Ok(path.into());
+    }
+    Err(HobError::invalid(format!("\"{path}\" is not an absolute path; the daemon does not know your current folder")))
+}

@@ -1,0 +1,105 @@
+//! The one error that crosses the daemon's rooms: a kind that callers can act on, and a message
+//! that says what to do next. The D-Bus names are in `bus::error`.
+
+use hob_engine::EngineError;
+use hob_index::IndexError;
+use hob_link::supervisor::LinkError;
+
+/// What went wrong, as a caller may branch on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The caller's arguments are wrong.
+    InvalidArgument,
+    /// What was named does not exist.
+    NotFound,
+    /// Too much is under way.
+    Busy,
+    /// It would not fit the memory budget.
+    OutOfBudget,
+    /// No model that could do it.
+    NoModel,
+    /// The prompt does not fit the model.
+    TooLong,
+    /// The caller, or its leaving, ended it.
+    Cancelled,
+    /// A skill failed or gave nonsense.
+    SkillFailed,
+    /// A confirmation was refused.
+    Confirmation,
+    /// It took longer than allowed.
+    Timeout,
+    /// It would have had to leave the device, which is not set up.
+    Remote,
+    /// Our fault or the machine's.
+    Internal,
+}
+
+/// A failure with its kind and a sentence for the caller.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct HobError {
+    /// What callers branch on.
+    pub kind: Kind,
+    /// One or two sentences: what happened and what to do.
+    pub message: String,
+}
+
+impl HobError {
+    /// An error of `kind`.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// The caller's arguments are wrong.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Kind::InvalidArgument, message)
+    }
+
+    /// What was named does not exist.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Kind::NotFound, message)
+    }
+
+    /// Our fault or the machine's.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, message)
+    }
+
+    /// The request was cancelled.
+    pub fn cancelled() -> Self {
+        Self::new(Kind::Cancelled, "the request was cancelled")
+    }
+}
+
+impl From<LinkError> for HobError {
+    fn from(error: LinkError) -> Self {
+        let kind = match error {
+            LinkError::Quarantined { .. } | LinkError::Stalled => Kind::Busy,
+            LinkError::Spawn { .. } | LinkError::Hello { .. } | LinkError::Died { .. } => Kind::Internal,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<EngineError> for HobError {
+    fn from(error: EngineError) -> Self {
+        let kind = match error {
+            EngineError::BadModel { .. } | EngineError::InvalidArgument(_) => Kind::InvalidArgument,
+            EngineError::TooLong { .. } => Kind::TooLong,
+            EngineError::Busy(_) => Kind::Busy,
+            EngineError::Inference(_) => Kind::Internal,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<IndexError> for HobError {
+    fn from(error: IndexError) -> Self {
+        let kind = match error {
+            IndexError::InvalidArgument(_) => Kind::InvalidArgument,
+            IndexError::NotFound(_) => Kind::NotFound,
+            IndexError::Storage { .. } | IndexError::Embedder(_) => Kind::Internal,
+        };
+        Self::new(kind, error.to_string())
+    }
+}

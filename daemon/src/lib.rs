@@ -1,0 +1,145 @@
+//! hobd: the resident daemon. This crate puts the parts together; it is the only one that knows
+//! all the others.
+//!
+//! Start, wait, stop are in `main.rs`; what a request becomes is in [`assistant`]; what clients
+//! see is in [`bus`].
+
+pub mod assistant;
+pub mod bus;
+pub mod error;
+pub mod explain;
+pub mod extract;
+pub mod governor;
+mod json_file;
+pub mod models;
+pub mod paths;
+pub mod permissions;
+pub mod settings;
+pub mod skills;
+
+use assistant::Assistant;
+use extract::HostExtractor;
+use hob_index::types::IndexStatus;
+use hob_index::{Index, IndexOptions};
+use models::checks::Checks;
+use models::embedder::BlockingEmbedder;
+use models::{Models, Residency};
+use paths::Paths;
+use settings::Settings;
+use skills::{SkillSetup, Skills};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+/// The version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Everything that is resident.
+pub struct Daemon {
+    /// The models.
+    pub models: Arc<Models>,
+    /// The user's files.
+    pub index: Index,
+    /// The index's counters, watched.
+    pub index_status: watch::Receiver<IndexStatus>,
+    /// The skills.
+    pub skills: Arc<Skills>,
+    /// The use case.
+    pub assistant: Assistant,
+    /// The way to the text of files.
+    pub extractor: Arc<HostExtractor>,
+    /// When the daemon started.
+    pub started: Instant,
+}
+
+impl Daemon {
+    /// Puts the parts together. Quick: nothing is loaded, no child is started.
+    pub fn start(paths: &Paths, settings: &Settings, runtime: &Handle) -> Result<Arc<Self>, error::HobError> {
+        let checks = Checks::open(paths.state.join("checks.json"));
+        let models = Arc::new(Models::new(residency(paths, settings), checks));
+        let extractor = Arc::new(HostExtractor::new(paths.host("hob-extract-host"), max_file(settings), runtime.clone()));
+        let embedder = Arc::new(BlockingEmbedder::new(models.clone(), runtime.clone()));
+        let index = Index::open(index_options(paths, settings), extractor.clone(), embedder)?;
+        let (tell, index_status) = watch::channel(index.status());
+        index.on_change(Box::new(move |status| {
+            tell.send_replace(status.clone());
+        }));
+        for folder in &settings.index.folders {
+            if let Err(error) = index.add_folder(folder.get_ref()) {
+                tracing::warn!(folder = %folder.get_ref().display(), %error, "a folder of the settings is not indexed");
+            }
+        }
+        let skills = Arc::new(Skills::new(skill_setup(paths, settings), models.clone()));
+        let assistant = Assistant::new(models.clone(), index.clone(), skills.clone(), extractor.clone(), settings.answers.mode);
+        Ok(Arc::new(Self { models, index, index_status, skills, assistant, extractor, started: Instant::now() }))
+    }
+
+    /// What happens without being asked: idle children end, planned calls are made.
+    pub async fn housekeeping(&self) {
+        tokio::join!(self.recycle(), self.skills.run_wakes());
+    }
+
+    async fn recycle(&self) {
+        loop {
+            let models = self.models.unload_idle().await;
+            let skills = self.skills.recycle_idle().await;
+            let extract = self.extractor.recycle_if_idle().await;
+            tokio::time::sleep(models.min(skills).min(extract).max(Duration::from_secs(5))).await;
+        }
+    }
+
+    /// Commits, and ends all children.
+    pub async fn stop(&self) {
+        let index = self.index.clone();
+        let closed = tokio::task::spawn_blocking(move || index.shutdown());
+        let (closed, (), (), ()) =
+            tokio::join!(closed, self.models.shutdown(), self.skills.shutdown(), self.extractor.stop());
+        if let Err(error) = closed {
+            tracing::error!(%error, "the index did not close");
+        }
+    }
+}
+
+fn residency(paths: &Paths, settings: &Settings) -> Residency {
+    let mut folders = vec![paths.models()];
+    folders.extend(settings.models.folders.iter().map(|f| f.get_ref().clone()));
+    Residency {
+        folders,
+        program: paths.host("hob-model-host"),
+        chat: settings.models.chat.clone(),
+        embedding: settings.models.embedding.clone(),
+        idle: Duration::from_secs(*settings.models.idle_unload_seconds.get_ref()),
+        context: *settings.models.context.get_ref(),
+        threads: *settings.models.threads.get_ref(),
+        budget: *settings.memory.budget_mib.get_ref() << 20,
+    }
+}
+
+fn index_options(paths: &Paths, settings: &Settings) -> IndexOptions {
+    let mut exclude: Vec<PathBuf> = paths.own();
+    exclude.extend(settings.index.exclude.iter().map(|f| f.get_ref().clone()));
+    let mut options = IndexOptions::new(paths.index());
+    options.exclude = exclude;
+    options.max_file_bytes = max_file(settings);
+    options
+}
+
+fn max_file(settings: &Settings) -> u64 {
+    *settings.index.max_file_mib.get_ref() << 20
+}
+
+fn skill_setup(paths: &Paths, settings: &Settings) -> SkillSetup {
+    let mut folders = paths.skill_folders();
+    folders.extend(settings.skills.folders.iter().map(|f| f.get_ref().clone()));
+    SkillSetup {
+        folders,
+        disabled: settings.skills.disabled.clone(),
+        program: paths.host("hob-skill-host"),
+        storage: paths.data.join("skill-data"),
+        log: paths.state.join("calls.log"),
+        wakes: paths.state.join("wakes.json"),
+        vectors: paths.cache.join("skill-examples.bin"),
+    }
+}

@@ -1,0 +1,12 @@
+//! Owns the models: which there are, which are resident, and what they may hold of the memory.
+//!
+//! One process per model. A [`Lease`] keeps a model resident while it is used; without leases it
+//! is unloaded after a while, and at once when another model needs its room.
+//! Must not know: D-Bus, prompts, the index.
+
+pub mod catalogue;
+pub mod checks;
+pub mod embedder;
+mod residency;
+
+pub use residency::{Lease, ModelHost, ModelStatus, Models, Residency};

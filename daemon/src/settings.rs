@@ -1,0 +1,200 @@
+//! Settings from `hob.toml`, checked, with the line of whatever is wrong.
+
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// All settings. Every key has a default, so an empty file is a good one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Which models, where, for how long.
+    pub models: ModelSettings,
+    /// What may be used of the machine's memory.
+    pub memory: MemorySettings,
+    /// What is indexed.
+    pub index: IndexSettings,
+    /// How questions are answered.
+    pub answers: AnswerSettings,
+    /// Where further skills are.
+    pub skills: SkillSettings,
+}
+
+/// `[models]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSettings {
+    /// Folders with GGUF files besides `$XDG_DATA_HOME/hob/models`.
+    pub folders: Vec<Spanned<PathBuf>>,
+    /// Id of the model that chats, summarises and rewrites; empty picks the largest.
+    pub chat: String,
+    /// Id of the model that embeds; empty picks the first.
+    pub embedding: String,
+    /// Seconds without use after which a model's process ends.
+    pub idle_unload_seconds: Spanned<u64>,
+    /// Context length in tokens; 0 takes the smaller of the model's own and 4,096.
+    pub context: Spanned<u32>,
+    /// Threads for generating; 0 takes all cores.
+    pub threads: Spanned<u32>,
+}
+
+/// `[memory]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MemorySettings {
+    /// Most MiB that all of hob's processes may hold; 0 takes half of the machine's memory.
+    pub budget_mib: Spanned<u64>,
+}
+
+/// `[index]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IndexSettings {
+    /// Folders that are always indexed, besides those added by `hob index add`.
+    pub folders: Vec<Spanned<PathBuf>>,
+    /// Folders that are never indexed.
+    pub exclude: Vec<Spanned<PathBuf>>,
+    /// Files above this many MiB are skipped.
+    pub max_file_mib: Spanned<u64>,
+}
+
+/// `[answers]`
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnswerSettings {
+    /// Quote sentences, generate text, or let the model's check decide.
+    pub mode: AnswerMode,
+}
+
+/// How a question about the user's files is answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AnswerMode {
+    /// Generate when the chat model has passed the grounded-QA check, else quote.
+    #[default]
+    Auto,
+    /// Quote the best sentences.
+    Quote,
+    /// Let the chat model write the answer, with citations.
+    Generate,
+}
+
+/// `[skills]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SkillSettings {
+    /// Folders with skills besides the built-in ones and `$XDG_DATA_HOME/hob/skills`.
+    pub folders: Vec<Spanned<PathBuf>>,
+    /// Ids of skills that are not loaded.
+    pub disabled: Vec<String>,
+}
+
+impl Default for ModelSettings {
+    fn default() -> Self {
+        Self {
+            folders: Vec::new(),
+            chat: String::new(),
+            embedding: String::new(),
+            idle_unload_seconds: Spanned::new(0..0, 300),
+            context: Spanned::new(0..0, 0),
+            threads: Spanned::new(0..0, 0),
+        }
+    }
+}
+
+impl Default for MemorySettings {
+    fn default() -> Self {
+        Self { budget_mib: Spanned::new(0..0, 0) }
+    }
+}
+
+impl Default for IndexSettings {
+    fn default() -> Self {
+        Self { folders: Vec::new(), exclude: Vec::new(), max_file_mib: Spanned::new(0..0, 50) }
+    }
+}
+
+impl Settings {
+    /// Reads the strongest file that exists (the user's before `/etc`), or the defaults.
+    pub fn load(files: &[PathBuf]) -> Result<Self, String> {
+        match files.iter().rev().find(|file| file.exists()) {
+            Some(file) => Self::read(file),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Reads and checks one file. The error names the file, the line and what to write instead.
+    pub fn read(file: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+        Self::parse(&text).map_err(|e| format!("{}: {e}", file.display()))
+    }
+
+    /// Parses and checks the text of a settings file.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let settings: Self = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_string())?;
+        settings.check(text)?;
+        Ok(settings)
+    }
+
+    fn check(&self, text: &str) -> Result<(), String> {
+        in_range(text, "models.idle_unload_seconds", &self.models.idle_unload_seconds, 5, 86_400)?;
+        in_range(text, "models.threads", &self.models.threads, 0, 256)?;
+        in_range(text, "index.max_file_mib", &self.index.max_file_mib, 1, 4_096)?;
+        if *self.models.context.get_ref() != 0 {
+            in_range(text, "models.context", &self.models.context, 512, 1_048_576)?;
+        }
+        if *self.memory.budget_mib.get_ref() != 0 {
+            in_range(text, "memory.budget_mib", &self.memory.budget_mib, 128, 1_048_576)?;
+        }
+        let folders = self.models.folders.iter().chain(&self.index.folders).chain(&self.index.exclude);
+        for folder in folders.chain(&self.skills.folders) {
+            if !folder.get_ref().is_absolute() {
+                let shown = folder.get_ref().display();
+                return Err(at_line(text, folder, &format!("\"{shown}\" must be an absolute path")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn in_range<T>(text: &str, key: &str, value: &Spanned<T>, least: T, most: T) -> Result<(), String>
+where
+    T: PartialOrd + std::fmt::Display + Copy,
+{
+    let given = *value.get_ref();
+    if given < least || given > most {
+        return Err(at_line(text, value, &format!("{key} = {given} must lie between {least} and {most}")));
+    }
+    Ok(())
+}
+
+fn at_line<T>(text: &str, value: &Spanned<T>, problem: &str) -> String {
+    let before = &text.as_bytes()[..value.span().start.min(text.len())];
+    format!("line {}: {problem}", before.iter().filter(|b| **b == b'\n').count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        let settings = Settings::parse("").expect("defaults");
+        assert_eq!(*settings.models.idle_unload_seconds.get_ref(), 300);
+        assert_eq!(settings.answers.mode, AnswerMode::Auto);
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_line() {
+        for (text, expected) in [
+            ("[models]\nidle_unload_seconds = 1\n", "line 2: models.idle_unload_seconds = 1 must lie between 5"),
+            ("[index]\n\nfolders = [\"notes\"]\n", "line 3: \"notes\" must be an absolute path"),
+            ("[models]\nthread = 1\n", "line 2"),
+            ("[answers]\nmode = \"sing\"\n", "line 2"),
+            ("[models\n", "line 1"),
+        ] {
+            let error = Settings::parse(text).expect_err(text);
+            assert!(error.contains(expected), "{text:?}: {error}");
+        }
+    }
+}
