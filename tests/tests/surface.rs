@@ -1,0 +1,37 @@
+//! The public D-Bus surface is a reviewed file: it changes only when that is meant.
+
+use hob_tests::{NAME, ROOT, Scene, project};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn introspection_is_the_reviewed_one() {
+    let scene = Scene::start(None).await.expect("a scene");
+    let bus = scene.connect().await.expect("the bus");
+    let proxy = zbus::fdo::IntrospectableProxy::builder(&bus).destination(NAME).and_then(|b| b.path(ROOT));
+    let proxy = proxy.expect("valid names").build().await.expect("a proxy");
+    let now = ours(&proxy.introspect().await.expect("introspection"));
+    let file = project().join("docs/dbus/org.hob.Hob1.xml");
+    if std::env::var_os("HOB_BLESS").is_some() {
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+        std::fs::write(&file, &now).expect("written");
+    }
+    let reviewed = std::fs::read_to_string(&file).expect("the reviewed file");
+    assert!(now == reviewed, "the D-Bus surface differs from {}; if that is meant, run this test with HOB_BLESS=1, review the change and say it in CHANGELOG.md", file.display());
+}
+
+/// Our own interfaces, without those that every object has and without child nodes, which come
+/// and go; sorted, since the order is the server's affair.
+fn ours(xml: &str) -> String {
+    let mut interfaces: Vec<String> = xml
+        .split("<interface ")
+        .skip(1)
+        .filter(|part| part.starts_with("name=\"org.hob."))
+        .filter_map(|part| part.split_once("</interface>"))
+        .map(|(body, _)| format!("  <interface {}</interface>\n", trimmed(body)))
+        .collect();
+    interfaces.sort();
+    format!("<node>\n{}</node>\n", interfaces.concat())
+}
+
+fn trimmed(body: &str) -> String {
+    body.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
