@@ -46,6 +46,10 @@ def gold_answers(folder):
     return gold
 
 
+def share(hits):
+    return sum(hits) / len(hits)
+
+
 def right_file(answer, article):
     cited = answer["citations"]
     return bool(cited) and os.path.basename(cited[0]["path"]) == article
@@ -67,13 +71,12 @@ def main():
         running.index(data / a.own / "articles")
         own = [ask(running, texts[q]) for q in chosen]
         strange = [ask(running, foreign[q]) for q in others]
-    share = lambda hits, of: sum(hits) / len(of)
     got = {
         "contained": share([o is not None and any(g in plain(o["text"]) for g in gold[q][1])
-                            for q, (o, _) in zip(chosen, own)], own),
-        "file": share([o is not None and right_file(o, gold[q][0]) for q, (o, _) in zip(chosen, own)], own),
-        "answered": share([o is not None and bool(o["citations"]) for o, _ in own], own),
-        "refused": share([o is not None and not o["citations"] for o, _ in strange], strange),
+                            for q, (o, _) in zip(chosen, own)]),
+        "file": share([o is not None and right_file(o, gold[q][0]) for q, (o, _) in zip(chosen, own)]),
+        "answered": share([o is not None and bool(o["citations"]) for o, _ in own]),
+        "refused": share([o is not None and not o["citations"] for o, _ in strange]),
     }
     p95 = percentile([took for _, took in own], 0.95)
     names = {"contained": "answer contained", "file": "first cited file is the right one",

@@ -13,7 +13,7 @@ import math
 import os
 import time
 
-from session import data_folder, percentile, session, spread, table, write_result
+from session import GLib, data_folder, percentile, session, spread, table, write_result
 
 BOUNDS = {"squad2": 0.90, "scifact": 0.70, "cmrc": 0.95}
 DEPTH = 10
@@ -32,16 +32,10 @@ def ndcg(ranked, judged):
 def search(running, root, question):
     """Return (paths below the set's documents, best first and each once; milliseconds over the bus)."""
     begin = time.monotonic()
-    hits, _ = running.call("Index1", "Search", "(sa{sv})", question, limit_option())
+    hits, _ = running.call("Index1", "Search", "(sa{sv})", question, {"limit": GLib.Variant("u", DEPTH)})
     took = (time.monotonic() - begin) * 1000
     paths = [os.path.relpath(os.path.realpath(hit["path"]), root) for hit in hits]
     return list(dict.fromkeys(paths)), took
-
-
-def limit_option():
-    from gi.repository import GLib
-
-    return {"limit": GLib.Variant("u", DEPTH)}
 
 
 def measure(folder, count):
