@@ -1,2 +1,65 @@
-//! hosts/extract
-fn main() {}
+//! The extract host's process: hardens itself, then answers requests until its wire closes.
+//!
+//! Owns: the process. Must not know: any file format.
+
+use anyhow::{Context, anyhow};
+use hob_extract_host::{extract, log_panics_quietly};
+use hob_link::extract::{ExtractReply, ExtractRequest};
+use hob_link::host::{self, Limits, Replier, Requests};
+use hob_link::wire::{ToHost, WireError};
+use std::io;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Deeply nested documents recurse deeply in the parsers; the default 2 MiB is soon used up.
+const STACK: usize = 16 << 20;
+/// A decompression bomb that slips past the format's own limits ends here, not in swap.
+const LIMITS: Limits = Limits { address_space: Some(1536 << 20), open_files: Some(64), oom_score_adj: Some(600) };
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("HOB_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    host::harden(&LIMITS).context("the extract host could not limit itself")?;
+    log_panics_quietly();
+    let (requests, replier) = host::connect("extract").context("the extract host is started by hobd, not by hand")?;
+    let worker = std::thread::Builder::new()
+        .name("extract".into())
+        .stack_size(STACK)
+        .spawn(move || serve(requests, &replier))
+        .context("no thread could be started")?;
+    worker.join().map_err(|_| anyhow!("the extracting thread panicked"))??;
+    Ok(())
+}
+
+/// Answers one request after the other. A cancelled one is finished all the same: the daemon
+/// ends a host that takes too long.
+fn serve(mut requests: Requests<ExtractRequest>, replier: &Replier<ExtractReply>) -> Result<(), WireError> {
+    while let Some(message) = requests.next()? {
+        match message {
+            ToHost::Request { id, body } => answer(replier, id, &body)?,
+            ToHost::Cancel { .. } => {}
+            ToHost::Shutdown => break,
+        }
+    }
+    Ok(())
+}
+
+fn answer(replier: &Replier<ExtractReply>, id: u64, request: &ExtractRequest) -> Result<(), WireError> {
+    match replier.finish(id, extract(request)) {
+        Err(WireError::TooLong(bytes)) => {
+            let reason = format!("its text takes {bytes} bytes, more than fits into one message");
+            replier.finish(id, ExtractReply::Skipped { reason })
+        }
+        sent => sent,
+    }
+}

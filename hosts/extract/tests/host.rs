@@ -1,0 +1,109 @@
+//! The real program over a real wire.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use common::{Folder, pdf, request};
+use hob_link::BUILD_ID;
+use hob_link::extract::{ExtractReply, ExtractRequest};
+use hob_link::host::PARENT_PID;
+use hob_link::wire::{FromHost, Hello, ToHost, read_frame, write_frame};
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Stdio};
+
+struct Host {
+    child: Child,
+    wire: UnixStream,
+}
+
+impl Host {
+    fn start() -> Self {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_hob-extract-host"))
+            .env(PARENT_PID, std::process::id().to_string())
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut host = Self { child, wire: ours };
+        let hello = Hello { build: BUILD_ID.into(), kind: "extract".into() };
+        assert!(matches!(host.read(), Some(FromHost::Hello(h)) if h == hello));
+        host
+    }
+
+    fn read(&mut self) -> Option<FromHost<ExtractReply>> {
+        read_frame(&mut self.wire).unwrap()
+    }
+
+    fn send(&mut self, message: ToHost<ExtractRequest>) {
+        write_frame(&mut self.wire, &message).unwrap();
+    }
+
+    fn ask(&mut self, id: u64, body: ExtractRequest) -> ExtractReply {
+        self.send(ToHost::Request { id, body });
+        match self.read() {
+            Some(FromHost::Reply { id: of, last: true, body }) if of == id => body,
+            other => panic!("no reply to {id}: {other:?}"),
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+#[test]
+fn it_answers_in_order_survives_bad_files_and_ends_when_told() {
+    let folder = Folder::new();
+    let mut host = Host::start();
+    let reply = host.ask(1, request(&folder.file("a.md", "# Title\n\nText.\n")));
+    assert!(matches!(reply, ExtractReply::Document(ref d) if d.title.as_deref() == Some("Title")));
+    host.send(ToHost::Cancel { id: 1 });
+    // Without pages' parents the parser panics; that is one reply, not a dead host.
+    let broken = String::from_utf8(pdf(&["Text."])).unwrap().replace("/MediaBox", "/MediaBux");
+    assert!(matches!(host.ask(2, request(&folder.file("b.pdf", broken))), ExtractReply::Skipped { .. }));
+    let reply = host.ask(3, request(&folder.file("c.pdf", pdf(&["Read me."]))));
+    assert!(matches!(reply, ExtractReply::Document(ref d) if d.blocks[0].text == "Read me."));
+    host.send(ToHost::Shutdown);
+    assert!(host.child.wait().unwrap().success());
+}
+
+#[test]
+fn it_limits_itself() {
+    let host = Host::start();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", host.child.id())).unwrap();
+    let limit = |name: &str| {
+        let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
+        line[name.len()..].split_whitespace().next().unwrap().to_string()
+    };
+    assert_eq!(limit("Max address space"), (1536_u64 << 20).to_string());
+    assert_eq!(limit("Max open files"), "64");
+    assert_eq!(limit("Max core file size"), "0");
+    let adj = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", host.child.id())).unwrap();
+    assert_eq!(adj.trim(), "600");
+}
+
+#[test]
+fn killed_it_closes_its_wire_and_without_its_wire_it_ends() {
+    let mut host = Host::start();
+    host.child.kill().unwrap();
+    assert_eq!(host.wire.read(&mut [0; 1]).unwrap(), 0);
+    assert_eq!(host.child.wait().unwrap().signal(), Some(9));
+
+    let mut host = Host::start();
+    host.wire.shutdown(std::net::Shutdown::Both).unwrap();
+    assert!(host.child.wait().unwrap().success());
+}
+
+#[test]
+fn by_hand_it_says_who_starts_it() {
+    let output = Command::new(env!("CARGO_BIN_EXE_hob-extract-host")).stdin(Stdio::null()).output().unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("started by hobd"));
+}
