@@ -14,6 +14,7 @@ place() {
     mv -- "$2.new" "$2"
 }
 
+shopt -s nullglob
 for manifest in skills/*/skill.toml; do
     id=$(sed -n 's/^id *= *"\([^"]*\)".*/\1/p' "$manifest" | head -n 1)
     library=$(sed -n 's/^library *= *"\([^"]*\)".*/\1/p' "$manifest" | head -n 1)
