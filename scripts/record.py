@@ -184,7 +184,8 @@ def svg(screen, title):
     rows, born = rows[first:], born[first:]
     width, height = MARGIN * 2 + screen.columns * CELL, BAR + MARGIN * 2 + len(rows) * LINE
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" role="img" '
+        'xml:space="preserve">',
         f"<title>{escape(title)}</title>",
         "<style>text{font-family:ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,'Noto Sans Mono CJK SC',monospace;"
         f"font-size:{SIZE}px;fill:{FOREGROUND};white-space:pre}}"
@@ -201,8 +202,8 @@ def svg(screen, title):
         y = BAR + MARGIN + i * LINE
         out.append(f'<g style="animation-delay:{max(0.0, born[i]):.2f}s">')
         for column, text, (colour, bold, dim), _ in runs(row):
-            attributes = (f' fill="{colour}"' if colour else "") + (' font-weight="700"' if bold else "")
-            attributes += ' opacity=".65"' if dim else ""
+            look = (f"fill:{colour};" if colour else "") + ("font-weight:700;" if bold else "") + ("opacity:.65" if dim else "")
+            attributes = f' style="{look}"' if look else ""
             # The cell width is ours, whatever font the viewer has.
             length = f' textLength="{len(text) * CELL:g}"' if len(text) > 1 else ""
             out.append(f'<text x="{MARGIN + column * CELL:g}" y="{y}"{length}{attributes}>{escape(text)}</text>')
