@@ -14,14 +14,21 @@ wished=()  # packages for some of the tests
 has() { command -v "$1" >/dev/null 2>&1; }
 need() { needed+=("$@"); }
 
-has_libclang() {
+# any FILE...: one of them is there; for patterns that may have matched nothing
+any() {
     local f
-    [ -z "${LIBCLANG_PATH:-}" ] || return 0
-    for f in /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib/libclang*.so* /usr/lib64/libclang*.so* \
-        /usr/lib64/llvm*/lib/libclang*.so* /usr/local/lib/libclang*.so*; do
-        [ -e "$f" ] && return 0
-    done
+    for f in "$@"; do [ -e "$f" ] && return 0; done
     return 1
+}
+
+# The library alone is not enough: bindgen also needs the compiler's own headers beside it.
+has_libclang() {
+    [ -z "${LIBCLANG_PATH:-}" ] || return 0
+    any /usr/lib/llvm-*/lib/libclang.so* /usr/lib/llvm-*/lib/libclang-[0-9]*.so* /usr/lib/*/libclang.so* \
+        /usr/lib/*/libclang-[0-9]*.so* /usr/lib/libclang.so* /usr/lib64/libclang.so* /usr/lib64/llvm*/lib/libclang.so* \
+        /usr/local/lib/libclang.so* &&
+        any /usr/lib/llvm-*/lib/clang/*/include/stddef.h /usr/lib/clang/*/include/stddef.h \
+            /usr/lib64/clang/*/include/stddef.h /usr/local/lib/clang/*/include/stddef.h
 }
 
 check_packages() {
