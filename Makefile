@@ -1,6 +1,6 @@
 # Each target is one line to a script; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test build models install uninstall bench record clean-run
+.PHONY: help run test build models install uninstall bench soak record clean-run
 export PREFIX ?= /usr/local
 export DESTDIR ?=
 export DIR ?=
@@ -28,6 +28,9 @@ uninstall: ## remove what `make install` put there
 
 bench: ## retrieval and asking over HOB_DATA, results in bench/results
 	@scripts/bench.sh
+
+soak: ## ten minutes of everything at once, with children killed
+	@scripts/bench.sh soak
 
 record: ## record docs/demo.svg from a real run
 	@scripts/record.sh
