@@ -61,6 +61,7 @@ pub mod manifest;
 mod result;
 mod skill;
 pub mod testing;
+pub mod text;
 
 pub use result::{CallResult, Outcome, SkillError, Status, Wake};
 pub use skill::{Call, Context, Skill};

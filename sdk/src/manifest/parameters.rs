@@ -44,7 +44,7 @@ impl XType {
         }
     }
 
-    /// The JSON types that carry it.
+    /// The JSON types that carry it; a schema may allow others beside (a duration in seconds, say).
     fn json_types(self) -> &'static [&'static str] {
         match self {
             Self::Number => &["number", "integer"],
@@ -60,8 +60,8 @@ pub struct Parameter {
     pub name: String,
     /// A call without it is not possible.
     pub required: bool,
-    /// The JSON type, e.g. `string`.
-    pub json_type: String,
+    /// The JSON types, e.g. `string`; at least one.
+    pub json_types: Vec<String>,
     /// What it means, if stated.
     pub x_type: Option<XType>,
     /// Its value must be a substring of the request.
@@ -93,13 +93,21 @@ pub(super) fn typed(schema: &Value) -> Vec<Parameter> {
     let one = |(name, property): (&String, &Value)| Parameter {
         name: name.clone(),
         required: required.contains(name),
-        json_type: property.get("type").and_then(Value::as_str).unwrap_or("string").to_string(),
+        json_types: json_types(property),
         x_type: property.get("x-type").and_then(|t| XType::deserialize(t).ok()),
         copy: property.get("x-copy").and_then(Value::as_bool).unwrap_or(false),
         choices: choices(property),
         description: property.get("description").and_then(Value::as_str).map(String::from),
     };
     properties.iter().map(one).collect()
+}
+
+/// `type` is one name or a list of them.
+fn json_types(property: &Value) -> Vec<String> {
+    match property.get("type") {
+        Some(Value::String(one)) => vec![one.clone()],
+        several => strings(several),
+    }
 }
 
 fn choices(property: &Value) -> Vec<Choice> {
@@ -127,7 +135,7 @@ pub(super) fn problems(schema: &Value) -> Vec<String> {
     };
     for (name, property) in properties {
         match property.as_object() {
-            Some(property) => property_problems(name, property, &mut problems),
+            Some(keys) => property_problems(name, keys, &json_types(property), &mut problems),
             None => problems.push(format!("parameter {name} must be a schema, e.g. {{ type = \"string\" }}")),
         }
     }
@@ -142,10 +150,9 @@ pub(super) fn problems(schema: &Value) -> Vec<String> {
     problems
 }
 
-fn property_problems(name: &str, property: &Map<String, Value>, problems: &mut Vec<String>) {
+fn property_problems(name: &str, property: &Map<String, Value>, types: &[String], problems: &mut Vec<String>) {
     const TYPES: [&str; 6] = ["string", "number", "integer", "boolean", "array", "object"];
-    let json_type = property.get("type").and_then(Value::as_str).unwrap_or("");
-    if !TYPES.contains(&json_type) {
+    if types.is_empty() || !types.iter().all(|t| TYPES.contains(&t.as_str())) {
         problems.push(format!("parameter {name} needs a type: one of {}", TYPES.join(", ")));
     }
     for key in property.keys().filter(|key| key.starts_with("x-")) {
@@ -159,7 +166,7 @@ fn property_problems(name: &str, property: &Map<String, Value>, problems: &mut V
                 let known = XType::ALL.map(XType::as_str).join(", ");
                 problems.push(format!("parameter {name}: x-type {stated} is unknown; use one of {known}"));
             }
-            Ok(x_type) if !x_type.json_types().contains(&json_type) => problems.push(format!(
+            Ok(x_type) if !types.iter().any(|t| x_type.json_types().contains(&t.as_str())) => problems.push(format!(
                 "parameter {name}: x-type \"{}\" needs type = \"{}\"",
                 x_type.as_str(),
                 x_type.json_types()[0]
