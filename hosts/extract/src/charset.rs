@@ -62,7 +62,7 @@ fn unicode_charset(sample: &[u8]) -> Option<&'static Encoding> {
     }
     // Text in UTF-16 has many zero bytes in one half of its units and next to none in the other.
     let units = sample.len() / 2;
-    if units < 4 || sample.len() % 2 != 0 && sample.len() < SAMPLE {
+    if units < 4 || !sample.len().is_multiple_of(2) && sample.len() < SAMPLE {
         return None;
     }
     let zeros = |half: usize| sample.iter().skip(half).step_by(2).filter(|b| **b == 0).count();

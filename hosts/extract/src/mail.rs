@@ -24,7 +24,14 @@ pub fn extract(bytes: &[u8], draft: &mut Draft) -> Result<(), Skip> {
         return Err(Skip::broken(WHAT, format!("it announces {announced} messages inside it")));
     }
     let message = MessageParser::default().parse(bytes).ok_or_else(|| Skip::broken(WHAT, "it has no headers"))?;
-    let known = [HeaderName::From, HeaderName::To, HeaderName::Subject, HeaderName::Date, HeaderName::Received];
+    let known = [
+        HeaderName::From,
+        HeaderName::To,
+        HeaderName::Subject,
+        HeaderName::Date,
+        HeaderName::Received,
+        HeaderName::ContentType,
+    ];
     if !known.into_iter().any(|name| message.header(name).is_some()) {
         return Err(Skip::broken(WHAT, "it has no From, To, Subject or Date"));
     }

@@ -111,6 +111,7 @@ fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.lines().map(str::trim) {
         let line: String = line.chars().filter(|c| !c.is_control() && *c != '\u{ad}').collect();
+        let line = without_leaders(&line);
         let mut line = line.as_str();
         let hyphenated = out.strip_suffix("-\n").is_some_and(|before| before.ends_with(char::is_alphabetic));
         if hyphenated && line.starts_with(char::is_lowercase) {
@@ -127,6 +128,13 @@ fn tidy(text: &str) -> String {
         out.push('\n');
     }
     out
+}
+
+/// The dots between an entry of a table of contents and its page number.
+fn without_leaders(line: &str) -> String {
+    let Some(start) = line.find(". . . .").or_else(|| line.find(".....")) else { return line.to_string() };
+    let rest = line[start..].trim_start_matches(['.', ' ']);
+    format!("{} {rest}", line[..start].trim_end()).trim().to_string()
 }
 
 fn push_plain(out: &mut String, line: &str) {
@@ -154,10 +162,9 @@ fn information(document: &Document, draft: &mut Draft) {
         draft.author(&author);
     }
     // "D:20260314120000+01'00'"
-    if let Some(day) = get(b"CreationDate").as_deref().and_then(|d| d.strip_prefix("D:")).and_then(|d| d.get(..8)) {
-        if let Some(day) = crate::dates::parse_day(day) {
-            draft.date(&day.to_string());
-        }
+    let created = get(b"CreationDate").and_then(|date| crate::dates::parse_day(date.strip_prefix("D:")?.get(..8)?));
+    if let Some(day) = created {
+        draft.date(&day.to_string());
     }
 }
 
@@ -189,6 +196,14 @@ mod tests {
     #[test]
     fn hyphens_and_ligatures_are_resolved_and_lines_stay() {
         assert_eq!(tidy("the exam-\nple of a ﬁne\nself-\nMade \u{ad}end"), "the example\nof a fine\nself-\nMade end\n");
+    }
+
+    #[test]
+    fn leaders_in_a_table_of_contents_are_dropped() {
+        assert_eq!(
+            tidy("2.1 Syntax. . . . . . . 12\nEnd ..... 3\nWait... what\n"),
+            "2.1 Syntax 12\nEnd 3\nWait... what\n"
+        );
     }
 
     #[test]

@@ -140,7 +140,7 @@ mod tests {
         draft.finish().blocks.into_iter().map(|b| (b.line, b.text)).collect()
     }
 
-    fn rows<'a>(rows: &[(u32, &'a str)]) -> Vec<(u32, String)> {
+    fn rows(rows: &[(u32, &str)]) -> Vec<(u32, String)> {
         rows.iter().map(|(line, text)| (*line, (*text).to_string())).collect()
     }
 

@@ -140,8 +140,8 @@ fn deep_nesting_ends() {
     assert!(folder.reason("a.eml", mail).contains("messages inside it"));
     let markup = format!("{}deep", "<div><b>".repeat(200_000));
     assert_eq!(folder.document("a.html", markup).blocks[0].text, "deep");
-    let parts =
-        format!("<w:document>{}</w:document>", format!("{}{}", "<w:p>".repeat(100_000), "</w:p>".repeat(100_000)));
+    let (open, close) = ("<w:p>".repeat(100_000), "</w:p>".repeat(100_000));
+    let parts = format!("<w:document>{open}{close}</w:document>");
     assert_eq!(folder.reason("a.docx", zipped(&[("word/document.xml", parts.as_bytes())])), "the document has no text");
     let ics = format!("BEGIN:VCALENDAR\n{}", "BEGIN:VEVENT\n".repeat(100_000));
     assert_eq!(folder.reason("a.ics", ics), "the calendar has no entries");

@@ -82,7 +82,7 @@ fn mail_with_attachments_and_a_message_inside() {
     let words =
         ["Subject:", "From:", "To:", "Date:", "Hello", "we meet", "Ana", "", "", "Soup", "Subject:", "From:", "Booked"];
     for (block, word) in doc.blocks.iter().zip(words) {
-        assert!(raw[block.line as usize - 1].starts_with(word), "line {} for {:?}", block.line, block.text);
+        assert!(raw[block.line as usize - 1].contains(word), "line {} for {:?}", block.line, block.text);
     }
 }
 
@@ -185,4 +185,22 @@ fn a_long_text_is_cut_and_says_so() {
         let total: usize = doc.blocks.iter().map(|b| b.text.len()).sum();
         assert!(doc.truncated && (320..=333).contains(&total), "{name}: {total}");
     }
+}
+
+#[test]
+fn small_files_come_fast() {
+    let folder = Folder::new();
+    let paragraph = "The ferry leaves at nine and comes back at noon, when the tide allows it.\n".repeat(5);
+    let text = format!("# Timetable\n\n{}", format!("{paragraph}\n").repeat(6));
+    let requests: Vec<_> = (0..300)
+        .map(|n| common::request(&folder.file(&format!("{n}.{}", if n % 2 == 0 { "md" } else { "txt" }), &text)))
+        .collect();
+    // Other processes may slow one round down, hardly all of them.
+    let round = || {
+        let started = std::time::Instant::now();
+        assert!(requests.iter().all(|request| matches!(hob_extract_host::extract(request), ExtractReply::Document(_))));
+        started.elapsed()
+    };
+    let best = (0..10).map(|_| round()).min().unwrap();
+    assert!(best.as_millis() < 100, "300 files took {best:?}, that is under 3,000 a second");
 }

@@ -65,7 +65,7 @@ fn it_answers_in_order_survives_bad_files_and_ends_when_told() {
     let reply = host.ask(1, request(&folder.file("a.md", "# Title\n\nText.\n")));
     assert!(matches!(reply, ExtractReply::Document(ref d) if d.title.as_deref() == Some("Title")));
     host.send(ToHost::Cancel { id: 1 });
-    // Without pages' parents the parser panics; that is one reply, not a dead host.
+    // Without a page size the parser panics; that is one reply, not a dead host.
     let broken = String::from_utf8(pdf(&["Text."])).unwrap().replace("/MediaBox", "/MediaBux");
     assert!(matches!(host.ask(2, request(&folder.file("b.pdf", broken))), ExtractReply::Skipped { .. }));
     let reply = host.ask(3, request(&folder.file("c.pdf", pdf(&["Read me."]))));

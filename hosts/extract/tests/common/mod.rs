@@ -98,7 +98,7 @@ pub fn assemble(objects: &[String], trailer: &str) -> Vec<u8> {
     let count = objects.len() + 1;
     write!(file, "xref\n0 {count}\n0000000000 65535 f \n").unwrap();
     for offset in offsets {
-        write!(file, "{offset:010} 00000 n \n").unwrap();
+        writeln!(file, "{offset:010} 00000 n ").unwrap();
     }
     write!(file, "trailer\n<< /Size {count} /Root 1 0 R {trailer} >>\nstartxref\n{start}\n%%EOF\n").unwrap();
     file
