@@ -1,0 +1,321 @@
+//! The index as the daemon sees it.
+//!
+//! Owns: the threads, and checking what callers ask for.
+//! Must not know: how any of it is done.
+
+use crate::indexer::progress::Listener;
+use crate::quote::{Quoter, Scope};
+use crate::search::{Found, Stores};
+use crate::shared::Shared;
+use crate::state::storage;
+use crate::types::{Chunk, Embedder, Extractor, IndexError, IndexStatus, Query, ScoredSentence, Skipped};
+use crate::watch::{Settling, Watches};
+use crate::{backfill, indexer, search};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long closing may take; a thread that is busy longer ends with its process.
+const CLOSING: Duration = Duration::from_millis(2500);
+
+/// How an index is to be.
+#[derive(Debug, Clone)]
+pub struct IndexOptions {
+    /// Where the index keeps its own files; created when missing.
+    pub dir: PathBuf,
+    /// Larger files are skipped, in bytes. 50 MiB by default.
+    pub max_file_bytes: u64,
+    /// Text of a file beyond this is left out, in bytes. 10 MiB by default.
+    pub max_text_bytes: usize,
+    /// Folders that are never indexed: hob's own and those that the user excluded.
+    pub exclude: Vec<PathBuf>,
+    /// First rest before an extractor or embedder that could not run is tried again; longer each time.
+    /// 2 seconds by default.
+    pub retry_after: Duration,
+}
+
+impl IndexOptions {
+    /// The defaults, with the index's own files in `dir`.
+    pub fn new(dir: impl Into<PathBuf>) -> IndexOptions {
+        IndexOptions {
+            dir: dir.into(),
+            max_file_bytes: 50 << 20,
+            max_text_bytes: 10 << 20,
+            exclude: Vec::new(),
+            retry_after: Duration::from_secs(2),
+        }
+    }
+}
+
+/// The text of an indexed file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileText {
+    /// The document's title or file name.
+    pub title: String,
+    /// Its kind.
+    pub kind: String,
+    /// ISO 639-1 code of its language.
+    pub lang: String,
+    /// All its passages in reading order.
+    pub chunks: Vec<Chunk>,
+}
+
+/// An index of the user's files. Cheap to clone; all clones are one, and dropping the last closes it.
+#[derive(Clone)]
+pub struct Index {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    settling: Arc<Settling>,
+    quoter: Quoter,
+    /// Closes when the last thread has ended.
+    ended: Mutex<Option<Receiver<()>>>,
+}
+
+impl Index {
+    /// Opens the index and starts its threads: what changed while it was closed is found, and from then on
+    /// followed. Quick: reading files and making embeddings happens afterwards.
+    pub fn open(
+        options: IndexOptions,
+        extractor: Arc<dyn Extractor>,
+        embedder: Arc<dyn Embedder>,
+    ) -> Result<Index, IndexError> {
+        let shared = Arc::new(Shared::open(options, extractor, embedder)?);
+        let settling = Arc::new(Settling::new(shared.progress.clone()));
+        let there = shared.embedder.info().is_some();
+        shared.progress.update(|c| c.embedding = there);
+        // Whatever changed while hob was not running.
+        shared.queue.push(PathBuf::from("/"));
+        let ended = start(&shared, &settling)?;
+        let inner = Inner { shared, settling, quoter: Quoter::default(), ended: Mutex::new(Some(ended)) };
+        Ok(Index { inner: Arc::new(inner) })
+    }
+
+    /// Indexes a folder and all below it, and follows it from now on. Returns at once; adding what is
+    /// already added does nothing.
+    pub fn add_folder(&self, path: &Path) -> Result<(), IndexError> {
+        let folder = usable_folder(path)?;
+        let shared = &self.inner.shared;
+        let rules = shared.rules();
+        if let Some(reason) = rules.refusal(&folder) {
+            return Err(IndexError::InvalidArgument(reason));
+        }
+        if rules.roots().contains(&folder) {
+            return Ok(());
+        }
+        let covered = rules.wants(&folder, true);
+        shared.change_folders(|roots| {
+            if !roots.contains(&folder) {
+                roots.push(folder.clone());
+                roots.sort();
+            }
+        })?;
+        // What lies open below an added folder is in already.
+        if !covered {
+            shared.queue.push(folder);
+            shared.progress.tell();
+        }
+        Ok(())
+    }
+
+    /// Forgets a folder: its files leave the index, but for those below another added folder.
+    pub fn remove_folder(&self, path: &Path) -> Result<(), IndexError> {
+        let shared = &self.inner.shared;
+        // The folder itself may be gone by now.
+        let folder = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let rules = shared.rules();
+        if !rules.roots().contains(&folder) {
+            let shown = folder.display();
+            let above = rules.roots().iter().find(|root| folder.starts_with(root));
+            return Err(IndexError::NotFound(match above {
+                Some(root) => format!("{shown} was not added by itself; it is indexed because {} was", root.display()),
+                None => format!("{shown} is not indexed; see hob index list"),
+            }));
+        }
+        shared.change_folders(|roots| roots.retain(|root| *root != folder))?;
+        shared.queue.push(folder);
+        shared.progress.tell();
+        Ok(())
+    }
+
+    /// The added folders.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        self.inner.shared.rules().roots().to_vec()
+    }
+
+    /// Looks again at all added folders, or at what lies at or below `path`. Unchanged files are not read.
+    pub fn rescan(&self, path: Option<&Path>) -> Result<(), IndexError> {
+        let shared = &self.inner.shared;
+        let at = match path {
+            None => PathBuf::from("/"),
+            Some(path) => {
+                let at = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+                let related = |root: &PathBuf| at.starts_with(root) || root.starts_with(&at);
+                if !shared.rules().roots().iter().any(related) {
+                    let shown = at.display();
+                    return Err(IndexError::NotFound(format!("{shown} is not indexed; add it with hob index add")));
+                }
+                at
+            }
+        };
+        shared.queue.push(at);
+        shared.progress.tell();
+        Ok(())
+    }
+
+    /// Stops indexing and embedding until [`Index::resume`]; searching goes on.
+    pub fn pause(&self) {
+        self.inner.shared.queue.set_paused(true);
+        self.inner.shared.progress.tell();
+    }
+
+    /// Goes on after [`Index::pause`].
+    pub fn resume(&self) {
+        self.inner.shared.queue.set_paused(false);
+        self.inner.shared.progress.tell();
+    }
+
+    /// The counters.
+    pub fn status(&self) -> IndexStatus {
+        self.inner.shared.progress.status()
+    }
+
+    /// Files that could not be indexed, at most `limit`; troubles of the index itself come first.
+    pub fn skipped(&self, limit: usize) -> Result<Vec<Skipped>, IndexError> {
+        let shared = &self.inner.shared;
+        let files = shared.state.skips_under(Path::new("/"));
+        let files = files.map(|(path, skip)| Skipped { path: path.display().to_string(), reason: skip.reason });
+        Ok(shared.notices().into_iter().chain(files).take(limit).collect())
+    }
+
+    /// The text of a file as it is in the index; `None` when it is not in it.
+    pub fn document_text(&self, path: &Path) -> Result<Option<FileText>, IndexError> {
+        let shared = &self.inner.shared;
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let Some(record) = shared.state.file(&path)? else { return Ok(None) };
+        let ids: Vec<_> = record.ids().collect();
+        let chunks = shared.lexical.passages(&ids)?.into_iter().map(|p| p.chunk).collect();
+        Ok(Some(FileText { title: record.title, kind: record.kind, lang: record.lang, chunks }))
+    }
+
+    /// Searches. May block for as long as the embedder needs for the query.
+    pub fn search(&self, query: &Query) -> Result<Found, IndexError> {
+        search::search(&self.stores(), query)
+    }
+
+    /// At most `limit` sentences that may answer a question, best first, from files at or below `folder`.
+    pub fn sentences_for(
+        &self,
+        question: &str,
+        folder: Option<&Path>,
+        limit: usize,
+    ) -> Result<Vec<ScoredSentence>, IndexError> {
+        let scope = Scope { folder: folder.map(Path::to_path_buf), kind: None };
+        self.inner.quoter.sentences_for(&self.stores(), question, &scope, limit)
+    }
+
+    /// Calls `listener` whenever a counter or the state changed: often enough to show progress, not for each
+    /// file, and always after the last change. It must be quick and must not change the index.
+    pub fn on_change(&self, listener: Listener) {
+        self.inner.shared.progress.listen(listener);
+    }
+
+    /// The embedding model came, went, or became another one; also worth saying when it works again.
+    pub fn notify_embedder_changed(&self) {
+        self.inner.shared.backfill.embedder_changed(&self.inner.shared);
+    }
+
+    /// Gives back memory that is only kept for speed.
+    pub fn release_memory(&self) {
+        crate::memory::trim();
+    }
+
+    /// Commits, ends the threads and closes the stores' files, within about 3 seconds. What was left undone
+    /// is done after the next start. Searching still works until the index is dropped.
+    pub fn shutdown(&self) {
+        self.inner.close();
+    }
+
+    fn stores(&self) -> Stores<'_> {
+        let shared = &self.inner.shared;
+        Stores { lexical: &shared.lexical, vectors: shared.backfill.store(), embedder: shared.embedder.as_ref() }
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        let Some(ended) = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let started = Instant::now();
+        self.shared.queue.stop();
+        self.settling.stop();
+        self.shared.backfill.stop();
+        self.shared.progress.update(|c| c.stopping = true);
+        if ended.recv_timeout(CLOSING) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("the index's threads are still busy; what they do is done again after the next start");
+        }
+        if let Err(error) = self.shared.state.flush() {
+            tracing::error!(%error, "closing the index");
+        }
+        tracing::debug!(took = ?started.elapsed(), "index closed");
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Starts the threads; the receiver is disconnected once all have ended.
+fn start(shared: &Arc<Shared>, settling: &Arc<Settling>) -> Result<Receiver<()>, IndexError> {
+    let (alive, ended) = mpsc::channel();
+    let progress = shared.progress.clone();
+    spawn(shared, "hob-index-news", &alive, move || progress.run())?;
+    let (settler, owner) = (settling.clone(), shared.clone());
+    spawn(shared, "hob-index-watch", &alive, move || settler.run(&owner.queue))?;
+    let owner = shared.clone();
+    spawn(shared, "hob-index-embed", &alive, move || backfill::run(&owner))?;
+    let (events, owner) = (settling.clone(), shared.clone());
+    spawn(shared, "hob-index", &alive, move || indexer::run(&owner, Watches::new(events)))?;
+    Ok(ended)
+}
+
+fn spawn(
+    shared: &Shared,
+    name: &str,
+    alive: &Sender<()>,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<(), IndexError> {
+    let alive = alive.clone();
+    let body = move || {
+        work();
+        drop(alive);
+    };
+    let started = thread::Builder::new().name(name.to_owned()).spawn(body);
+    started.map(|_| ()).map_err(|e| storage(&shared.dir, format!("a thread could not be started: {e}")))
+}
+
+/// The canonical form of a folder that can be indexed.
+fn usable_folder(path: &Path) -> Result<PathBuf, IndexError> {
+    let shown = path.display();
+    let folder = path.canonicalize().map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => IndexError::NotFound(format!("there is no folder {shown}; check the spelling")),
+        io::ErrorKind::PermissionDenied => IndexError::InvalidArgument(format!("you may not look into {shown}")),
+        _ => IndexError::InvalidArgument(format!("{shown} can't be used: {e}")),
+    })?;
+    if !folder.is_dir() {
+        return Err(IndexError::InvalidArgument(format!("{shown} is not a folder; add the folder that it is in")));
+    }
+    if folder.to_str().is_none() {
+        return Err(IndexError::InvalidArgument(format!("the name of {shown} is not UTF-8; rename it")));
+    }
+    if let Err(e) = folder.read_dir() {
+        return Err(IndexError::InvalidArgument(format!("{shown} can't be read ({e}); check its permissions")));
+    }
+    Ok(folder)
+}

@@ -1,0 +1,201 @@
+//! From a file to its passages: the limits, the extractor, the cutting.
+//!
+//! Owns: why a file gives no passages, in words for the user.
+//! Must not know: the stores.
+
+use crate::scan::{self, Stamp};
+use crate::types::{Block, Chunk, Document, ExtractError, Extractor};
+use crate::{analysis, chunk};
+use std::collections::hash_map::DefaultHasher;
+use std::fs::File;
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// The language is told from this much of the text, in bytes.
+const LANGUAGE_SAMPLE: usize = 16 << 10;
+
+/// How large a file and its text may be, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub file: u64,
+    pub text: usize,
+}
+
+/// What reading a file came to.
+#[derive(Debug)]
+pub(crate) enum Reading {
+    /// Passages.
+    Text(Text),
+    /// The file is at fault: not tried again until it changes.
+    Skipped(String),
+    /// Access was denied or failed: tried again at the next walk.
+    Unreadable(String),
+    /// The extractor could not run: tried again soon.
+    Later(String),
+    /// It is not there any more.
+    Gone,
+}
+
+/// A file's passages and what is said about them.
+#[derive(Debug)]
+pub(crate) struct Text {
+    pub title: String,
+    pub kind: String,
+    pub lang: analysis::Language,
+    pub chunks: Vec<Chunk>,
+    /// Equal for equal text, title and kind.
+    pub hash: u64,
+}
+
+/// Reads `path`, which looked like `stamp`.
+pub(crate) fn read(path: &Path, stamp: Stamp, extractor: &dyn Extractor, limits: Limits) -> Reading {
+    if stamp.size == 0 {
+        return Reading::Skipped("it is empty".to_owned());
+    }
+    if stamp.size > limits.file {
+        let (size, limit) = (mebibytes(stamp.size), mebibytes(limits.file));
+        return Reading::Skipped(format!("it has {size} MB, more than the limit of {limit} MB"));
+    }
+    // Asked here, since an extractor in a process of its own can't tell all of these apart.
+    if let Err(error) = File::open(path) {
+        return match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Reading::Gone,
+            _ => Reading::Unreadable(scan::explain(&error)),
+        };
+    }
+    // A panic over one odd file must not end the indexing of all the others.
+    catch_unwind(AssertUnwindSafe(|| extract(path, extractor, limits))).unwrap_or_else(|_| {
+        tracing::error!(path = %path.display(), "reading a file ended in a panic");
+        Reading::Skipped(super::BUG.to_owned())
+    })
+}
+
+fn extract(path: &Path, extractor: &dyn Extractor, limits: Limits) -> Reading {
+    let mut document = match extractor.extract(path) {
+        Ok(document) => document,
+        Err(_) if !path.exists() => return Reading::Gone,
+        Err(ExtractError::Skipped(reason)) => return Reading::Skipped(reason),
+        Err(ExtractError::Unavailable(reason)) => return Reading::Later(reason),
+    };
+    cut(&mut document, limits.text);
+    let chunks = chunk::chunk(&document);
+    if chunks.is_empty() {
+        return Reading::Skipped("there is no text in it".to_owned());
+    }
+    let stated = document.title.filter(|t| !t.trim().is_empty());
+    let title = stated.unwrap_or_else(|| path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+    let lang = analysis::detect(&sample(&chunks));
+    let hash = hash(&title, &document.kind, &chunks);
+    Reading::Text(Text { title, kind: document.kind, lang, chunks, hash })
+}
+
+/// Keeps the first `limit` bytes of text.
+fn cut(document: &mut Document, limit: usize) {
+    let mut left = limit;
+    let too_much = |block: &Block| match left.checked_sub(block.text.len()) {
+        Some(rest) => {
+            left = rest;
+            false
+        }
+        None => true,
+    };
+    let Some(first_out) = document.blocks.iter().position(too_much) else { return };
+    document.truncated = true;
+    document.blocks.truncate(first_out + 1);
+    if let Some(last) = document.blocks.last_mut() {
+        let end = (0..=left).rev().find(|&i| last.text.is_char_boundary(i)).unwrap_or(0);
+        last.text.truncate(end);
+    }
+}
+
+fn sample(chunks: &[Chunk]) -> String {
+    let mut sample = String::new();
+    for chunk in chunks {
+        sample.push_str(&chunk.text);
+        sample.push('\n');
+        if sample.len() >= LANGUAGE_SAMPLE {
+            break;
+        }
+    }
+    sample
+}
+
+/// Differs between versions of the standard library at worst, and then files are embedded once more.
+fn hash(title: &str, kind: &str, chunks: &[Chunk]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (title, kind, chunks.len()).hash(&mut hasher);
+    for c in chunks {
+        (&c.text, &c.heading, c.line, c.page).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+fn mebibytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1 << 20)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    struct Fixed(Result<Document, ExtractError>);
+    impl Extractor for Fixed {
+        fn extract(&self, _: &Path) -> Result<Document, ExtractError> {
+            self.0.clone()
+        }
+    }
+    struct Panics;
+    impl Extractor for Panics {
+        fn extract(&self, _: &Path) -> Result<Document, ExtractError> {
+            panic!("a bug")
+        }
+    }
+
+    const LIMITS: Limits = Limits { file: 1 << 20, text: 100 };
+
+    fn reading(extractor: &dyn Extractor, size: u64) -> Reading {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        read(file.path(), Stamp { mtime_ns: 0, size, inode: 0 }, extractor, LIMITS)
+    }
+
+    fn blocks(texts: &[&str]) -> Document {
+        let block = |t: &&str| Block { text: (*t).to_owned(), line: 1, ..Block::default() };
+        Document { kind: "text".into(), blocks: texts.iter().map(block).collect(), ..Document::default() }
+    }
+
+    #[test]
+    fn each_fault_has_its_own_outcome() {
+        let good = Fixed(Ok(blocks(&["Hello there."])));
+        assert!(matches!(reading(&good, 5), Reading::Text(t) if t.chunks.len() == 1 && !t.title.is_empty()));
+        assert!(matches!(reading(&good, 0), Reading::Skipped(r) if r.contains("empty")));
+        assert!(matches!(reading(&good, 200 << 20), Reading::Skipped(r) if r == "it has 200 MB, more than the limit of 1 MB"));
+        assert!(matches!(reading(&Fixed(Ok(blocks(&[" "]))), 5), Reading::Skipped(r) if r.contains("no text")));
+        assert!(matches!(reading(&Fixed(Err(ExtractError::Unavailable("x".into()))), 5), Reading::Later(_)));
+        assert!(matches!(reading(&Fixed(Err(ExtractError::Skipped("x".into()))), 5), Reading::Skipped(_)));
+        assert!(matches!(reading(&Panics, 5), Reading::Skipped(r) if r.contains("bug")));
+        let gone = read(Path::new("/nonexistent/x"), Stamp { mtime_ns: 0, size: 1, inode: 0 }, &good, LIMITS);
+        assert!(matches!(gone, Reading::Gone));
+    }
+
+    #[test]
+    fn text_beyond_the_limit_is_cut_between_characters() {
+        let mut document = blocks(&["a".repeat(61).as_str(), "é".repeat(30).as_str(), "c"]);
+        cut(&mut document, 100);
+        assert!(document.truncated);
+        assert_eq!(document.blocks.len(), 2);
+        assert_eq!(document.blocks[1].text, "é".repeat(19));
+        let mut small = blocks(&["a", "b"]);
+        cut(&mut small, 2);
+        assert!(!small.truncated);
+    }
+
+    #[test]
+    fn the_hash_sees_what_is_shown() {
+        let chunks = chunk::chunk(&blocks(&["Hello there."]));
+        assert_eq!(hash("t", "text", &chunks), hash("t", "text", &chunks));
+        assert_ne!(hash("t", "text", &chunks), hash("u", "text", &chunks));
+    }
+}

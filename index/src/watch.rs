@@ -1,0 +1,281 @@
+//! Following changes as they happen.
+//!
+//! Owns: which folders the kernel watches for us, and waiting until a path has come to rest.
+//! Must not know: what a change means; it only names paths to look at.
+//!
+//! Each wanted folder is watched by itself, not the whole tree below an added one: folders that are
+//! ignored cost nothing then, and links are never followed.
+
+use crate::indexer::progress::Progress;
+use crate::indexer::queue::Queue;
+use crate::scan;
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A path is looked at once nothing has happened to it for this long,
+const QUIET: Duration = Duration::from_millis(300);
+/// or at the latest after this long: logs never rest.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// More unsettled paths than this become a look at everything.
+const CAPACITY: usize = 8_192;
+
+#[derive(Clone, Copy)]
+struct Times {
+    first: Instant,
+    last: Instant,
+}
+
+#[derive(Default)]
+struct Unsettled {
+    paths: HashMap<PathBuf, Times>,
+    stop: bool,
+}
+
+/// Where events wait until their path has come to rest.
+pub(crate) struct Settling {
+    inner: Mutex<Unsettled>,
+    wake: Condvar,
+    progress: Arc<Progress>,
+}
+
+impl Settling {
+    pub(crate) fn new(progress: Arc<Progress>) -> Settling {
+        Settling { inner: Mutex::default(), wake: Condvar::new(), progress }
+    }
+
+    /// Something happened to `path`.
+    fn note(&self, path: PathBuf) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        if inner.paths.len() >= CAPACITY && !inner.paths.contains_key(&path) {
+            inner.paths.clear();
+            inner.paths.insert(PathBuf::from("/"), Times { first: now, last: now });
+        } else {
+            inner.paths.entry(path).and_modify(|t| t.last = now).or_insert(Times { first: now, last: now });
+        }
+        self.report(&inner);
+        self.wake.notify_all();
+    }
+
+    /// Hands settled paths to `queue` until stopped.
+    pub(crate) fn run(&self, queue: &Queue) {
+        let mut inner = self.lock();
+        loop {
+            if inner.stop {
+                return;
+            }
+            let now = Instant::now();
+            let Some(due) = inner.paths.values().map(Times::due).min() else {
+                inner = self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            if due > now {
+                let (guard, _) = self.wake.wait_timeout(inner, due - now).unwrap_or_else(PoisonError::into_inner);
+                inner = guard;
+                continue;
+            }
+            let mut settled: Vec<(Instant, PathBuf)> =
+                inner.paths.extract_if(|_, t| t.due() <= now).map(|(path, t)| (t.first, path)).collect();
+            // In the order of what happened: a folder's old name is left before its new one is watched.
+            settled.sort();
+            for (_, path) in settled {
+                queue.push(path);
+            }
+            self.report(&inner);
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.lock().stop = true;
+        self.wake.notify_all();
+    }
+
+    fn report(&self, inner: &Unsettled) {
+        let unsettled = inner.paths.len() as u64;
+        self.progress.update(|c| c.unsettled = unsettled);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Unsettled> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn handle(&self, event: notify::Result<Event>) {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                tracing::warn!(%error, "watching folders: looking at everything");
+                return self.note(PathBuf::from("/"));
+            }
+        };
+        if event.need_rescan() {
+            tracing::info!("the kernel's event queue overflowed: looking at everything");
+            return self.note(PathBuf::from("/"));
+        }
+        let reading = matches!(event.kind, EventKind::Access(k) if k != AccessKind::Close(AccessMode::Write));
+        if reading {
+            return;
+        }
+        // An added folder may be hidden: its own going away counts.
+        let moved = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
+        for path in event.paths {
+            let Some(name) = path.file_name().map(|n| n.to_string_lossy()) else { continue };
+            if scan::is_control_file(&name) {
+                // What it decides about is its folder.
+                if let Some(parent) = path.parent() {
+                    self.note(parent.to_path_buf());
+                }
+            } else if !name.starts_with('.') || moved {
+                self.note(path);
+            }
+        }
+    }
+}
+
+impl Times {
+    fn due(&self) -> Instant {
+        (self.last + QUIET).min(self.first + PATIENCE)
+    }
+}
+
+/// The kernel's watches. Owned by the indexer's thread.
+pub(crate) struct Watches {
+    watcher: Option<RecommendedWatcher>,
+    dirs: BTreeSet<PathBuf>,
+    trouble: Option<String>,
+}
+
+impl Watches {
+    /// Starts watching; events go to `settling`.
+    pub(crate) fn new(settling: Arc<Settling>) -> Watches {
+        match notify::recommended_watcher(move |event| settling.handle(event)) {
+            Ok(watcher) => Watches { watcher: Some(watcher), dirs: BTreeSet::new(), trouble: None },
+            Err(error) => {
+                let trouble = Some(explain(&error));
+                Watches { watcher: None, dirs: BTreeSet::new(), trouble }
+            }
+        }
+    }
+
+    /// Why some folders are not watched; then they have to be walked now and again.
+    pub(crate) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Everything is about to be walked: what could not be watched is tried again.
+    pub(crate) fn forgive(&mut self) {
+        if self.watcher.is_some() {
+            self.trouble = None;
+        }
+    }
+
+    /// Watches the entries of `dir`. Harmless when it is watched already.
+    pub(crate) fn add(&mut self, dir: &Path) {
+        let Some(watcher) = &mut self.watcher else { return };
+        match watcher.watch(dir, RecursiveMode::NonRecursive) {
+            Ok(()) => {
+                self.dirs.insert(dir.to_path_buf());
+            }
+            // Gone or closed to us: the walk says so where it matters.
+            Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => {}
+            Err(error) => {
+                let io_denied = matches!(&error.kind, notify::ErrorKind::Io(e) if e.kind() == std::io::ErrorKind::PermissionDenied);
+                if !io_denied && self.trouble.is_none() {
+                    tracing::warn!(%error, dir = %dir.display(), "can't watch a folder");
+                    self.trouble = Some(explain(&error));
+                }
+            }
+        }
+    }
+
+    /// Ends watching what lies at or below `at`, but for those that `keep` accepts.
+    pub(crate) fn retain(&mut self, at: &Path, keep: impl Fn(&Path) -> bool) {
+        // Paths sort by component, so what lies below `at` is one run.
+        let below = self.dirs.range(at.to_path_buf()..).take_while(|dir| dir.starts_with(at));
+        let ended: Vec<PathBuf> = below.filter(|dir| !keep(dir)).cloned().collect();
+        for dir in ended {
+            self.dirs.remove(&dir);
+            if let Some(watcher) = &mut self.watcher {
+                // A folder that is gone has taken its watch with it.
+                if let Err(error) = watcher.unwatch(&dir) {
+                    tracing::debug!(%error, "ending a watch");
+                }
+            }
+        }
+    }
+}
+
+fn explain(error: &notify::Error) -> String {
+    match error.kind {
+        notify::ErrorKind::MaxFilesWatch => {
+            "the system's limit of watched folders is used up, so changes are found every 10 minutes only; \
+             raise it with: sudo sysctl fs.inotify.max_user_watches=524288"
+                .to_owned()
+        }
+        _ => format!("folders can't be watched ({error}), so changes are found every 10 minutes only"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::indexer::queue::Next;
+
+    fn event(kind: EventKind, path: &str) -> notify::Result<Event> {
+        Ok(Event::new(kind).add_path(path.into()))
+    }
+
+    fn settle(events: Vec<notify::Result<Event>>) -> Vec<PathBuf> {
+        let progress = Arc::new(Progress::default());
+        let queue = Queue::new(progress.clone());
+        let settling = Settling::new(progress.clone());
+        for event in events {
+            settling.handle(event);
+        }
+        std::thread::scope(|scope| {
+            scope.spawn(|| settling.run(&queue));
+            while progress.status().pending > 0 && settling.lock().paths.values().next().is_some() {
+                std::thread::yield_now();
+            }
+            settling.stop();
+        });
+        std::iter::from_fn(|| match queue.next() {
+            Next::Path(path) => Some(path),
+            _ => None,
+        })
+        .collect()
+    }
+
+    #[test]
+    fn writes_are_told_once_and_reads_never() {
+        let modify = EventKind::Modify(ModifyKind::Any);
+        let read = EventKind::Access(AccessKind::Open(AccessMode::Any));
+        let told = settle(vec![event(modify, "/a"), event(modify, "/a"), event(read, "/b"), event(modify, "/.c")]);
+        assert_eq!(told, [PathBuf::from("/a")]);
+    }
+
+    #[test]
+    fn an_ignore_file_is_about_its_folder_and_an_overflow_about_everything() {
+        let modify = EventKind::Modify(ModifyKind::Any);
+        assert_eq!(settle(vec![event(modify, "/d/.gitignore")]), [PathBuf::from("/d")]);
+        let overflow = Ok(Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan));
+        assert_eq!(settle(vec![overflow]), [PathBuf::from("/")]);
+    }
+
+    #[test]
+    fn a_path_that_never_rests_is_told_in_the_end() {
+        let start = Instant::now();
+        let times = Times { first: start, last: start + Duration::from_secs(60) };
+        assert_eq!(times.due(), start + PATIENCE);
+    }
+
+    #[test]
+    fn the_user_is_told_which_limit_to_raise() {
+        let error = notify::Error::new(notify::ErrorKind::MaxFilesWatch);
+        assert!(explain(&error).contains("max_user_watches"));
+    }
+}
