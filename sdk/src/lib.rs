@@ -50,7 +50,9 @@
 //! | `contact`, `app`, `file`, `freetext` | string in the user's words | `"Ana"` |
 //! | (`enum`) | one of the schema's own values, whatever synonym was said | `"image"` |
 //!
-//! A civil time is meant in the time zone of the call's [`Context`].
+//! A civil time is meant in the time zone of the call's [`Context`]. Beside `x-type`, a parameter may
+//! say `x-copy = true` (the value is a piece of the request, word for word), `x-synonyms` (what else
+//! people call the values of its `enum`) and `x-prefer = "past"` (of "Monday" the last one is meant).
 
 #![deny(unsafe_code)]
 

@@ -1,6 +1,6 @@
 //! An intent's parameters: a JSON Schema with a few words of our own.
 //!
-//! Owns: the meaning of `x-type`, `x-copy` and `x-synonyms`. Must not know: how values are found
+//! Owns: the meaning of `x-type`, `x-copy`, `x-synonyms` and `x-prefer`. Must not know: how values are found
 //! in a sentence, nor the whole of JSON Schema (the daemon compiles it).
 
 use serde::{Deserialize, Serialize};
@@ -156,8 +156,9 @@ fn property_problems(name: &str, property: &Map<String, Value>, types: &[String]
         problems.push(format!("parameter {name} needs a type: one of {}", TYPES.join(", ")));
     }
     for key in property.keys().filter(|key| key.starts_with("x-")) {
-        if !["x-type", "x-copy", "x-synonyms"].contains(&key.as_str()) {
-            problems.push(format!("parameter {name}: {key} is unknown; there are x-type, x-copy and x-synonyms"));
+        if !["x-type", "x-copy", "x-synonyms", "x-prefer"].contains(&key.as_str()) {
+            problems
+                .push(format!("parameter {name}: {key} is unknown; there are x-type, x-copy, x-synonyms and x-prefer"));
         }
     }
     if let Some(stated) = property.get("x-type") {
@@ -176,6 +177,9 @@ fn property_problems(name: &str, property: &Map<String, Value>, types: &[String]
     }
     if property.get("x-copy").is_some_and(|copy| !copy.is_boolean()) {
         problems.push(format!("parameter {name}: x-copy is true or false"));
+    }
+    if property.get("x-prefer").is_some_and(|way| way != "past" && way != "future") {
+        problems.push(format!("parameter {name}: x-prefer is \"past\" or \"future\""));
     }
     if let Some(values) = property.get("enum")
         && !values.as_array().is_some_and(|values| !values.is_empty() && values.iter().all(Value::is_string))

@@ -122,6 +122,7 @@ fn refusals_name_the_line_and_the_remedy() {
             "needs type = \"string\"",
         ),
         ("x-copy = true", "x-copied = true", 22, "x-copied is unknown"),
+        ("x-copy = true", "x-prefer = \"then\"", 22, "\"past\" or \"future\""),
         ("{ soft = [\"quiet\"] }", "{ calm = [\"quiet\"] }", 22, "not in its enum"),
     ] {
         let error = refusal(from, to);
