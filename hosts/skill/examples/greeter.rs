@@ -33,10 +33,6 @@ impl Skill for Greeter {
                 Ok(Outcome::say(format!("Hello, {name}.")).with_data(data).with_wake(wake))
             }
             "Panic" => panic!("no bread"),
-            "Fill" => {
-                let hoard: Vec<Vec<u8>> = (0..64).map(|_| vec![1; 256 << 20]).collect();
-                Ok(Outcome::say(format!("{} blocks", hoard.len())))
-            }
             other => Err(SkillError::unknown_intent(other)),
         }
     }
