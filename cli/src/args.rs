@@ -1,0 +1,146 @@
+//! The arguments' grammar; each group's own part stands with its command.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{ask, chat, completions, config, explain, index, model, route, search, skill, text};
+
+/// hob, the AI service of this machine: ask, search, and get things done with what is on your own disk.
+#[derive(Debug, Parser)]
+#[command(name = "hob", version, propagate_version = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Print one JSON value on standard output and nothing else
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer a question from your files, or have something done
+    Ask(ask::Ask),
+    /// Talk: like ask, and remembering what was said
+    Chat(chat::Chat),
+    /// Find files by words and by meaning
+    Search(search::Search),
+    /// Choose what is indexed, and see how far it is
+    #[command(subcommand)]
+    Index(index::Index),
+    /// See, load and check models
+    #[command(subcommand)]
+    Model(model::Model),
+    /// See skills, and call one directly
+    #[command(subcommand)]
+    Skill(skill::Skill),
+    /// Show what would handle a request, and with which arguments
+    Route(route::Route),
+    /// Say the same in fewer words
+    Summarize(text::Text),
+    /// Say the same in other words
+    Rewrite(text::Rewrite),
+    /// Correct spelling and grammar
+    Proofread(text::Text),
+    /// Say the same in another language
+    Translate(text::Translate),
+    /// Show what runs, with the memory it takes
+    Status,
+    /// Explain why something is slow, unloaded, refused or paused
+    Explain(explain::Explain),
+    /// Check or show the settings
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Print a script that completes commands in a shell
+    Completions(completions::Completions),
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn json_may_stand_anywhere() {
+        assert!(parse("hob --json status").unwrap().json);
+        assert!(parse("hob status --json").unwrap().json);
+        assert!(parse("hob index status --json").unwrap().json);
+        assert!(!parse("hob status").unwrap().json);
+    }
+
+    #[test]
+    fn every_documented_command_parses() {
+        for line in [
+            "hob ask when is the dentist",
+            "hob ask --context none --schema s.json --seed 1 --temperature 0.5 --max-tokens 9 -- -5 degrees?",
+            "hob ask --quote -",
+            "hob chat",
+            "hob chat --model m",
+            "hob search -n 3 --folder . --kind pdf --mode lexical --explain some words",
+            "hob index add /tmp /var",
+            "hob index remove /tmp",
+            "hob index list",
+            "hob index status",
+            "hob index wait --lexical",
+            "hob index pause",
+            "hob index resume",
+            "hob index rescan",
+            "hob index rescan /tmp",
+            "hob model list",
+            "hob model load m",
+            "hob model unload m",
+            "hob model check m",
+            "hob skill list",
+            "hob skill show org.hob.clock",
+            "hob skill call --json org.hob.clock SetTimer {}",
+            "hob skill call org.hob.clock ListTimers",
+            "hob route set a timer",
+            "hob summarize",
+            "hob summarize a.pdf",
+            "hob rewrite --instruction formal a.txt",
+            "hob proofread -",
+            "hob translate --to de a.txt",
+            "hob status",
+            "hob explain",
+            "hob explain model",
+            "hob config check",
+            "hob config check hob.toml",
+            "hob config show",
+            "hob completions bash",
+        ] {
+            let parsed = parse(line);
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        }
+    }
+
+    #[test]
+    fn nonsense_is_bad_usage() {
+        for line in [
+            "hob",
+            "hob frobnicate",
+            "hob ask --quote --generate x",
+            "hob ask --context everything x",
+            "hob search -n 0 x",
+            "hob search --mode psychic x",
+            "hob index add",
+            "hob translate a.txt",
+            "hob model load",
+            "hob skill call org.hob.clock",
+            "hob completions emacs",
+        ] {
+            let error = parse(line).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+}

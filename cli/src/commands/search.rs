@@ -1,0 +1,189 @@
+//! `hob search`: files by words and by meaning.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use hob_sdk::client::{Hit, Hob, Options, SearchResult};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::highlight::highlight;
+use crate::input;
+use crate::screen::Screen;
+use crate::style::{Style, count, millis};
+
+/// Arguments of `hob search`.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// Words, or a question; `-` reads it from standard input
+    #[arg(value_name = "QUERY")]
+    query: Vec<String>,
+    /// Show at most this many files
+    #[arg(short = 'n', long = "limit", value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    /// Look only into this folder
+    #[arg(long, value_name = "PATH")]
+    folder: Option<PathBuf>,
+    /// Only this kind of document, e.g. mail, pdf, code
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// By words, by meaning, or both
+    #[arg(long, value_enum)]
+    mode: Option<Mode>,
+    /// Show how each score came about
+    #[arg(long)]
+    explain: bool,
+}
+
+/// Which evidence is used.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Mode {
+    /// Words and meaning
+    Hybrid,
+    /// Words alone
+    Lexical,
+    /// Meaning alone
+    Vector,
+}
+
+/// Runs `hob search`.
+pub async fn run(args: &Search, hob: &Hob, screen: &Screen) -> Result<(), Failure> {
+    let query = input::question(&args.query, "query")?;
+    let mode = args.mode.map(|mode| match mode {
+        Mode::Hybrid => "hybrid",
+        Mode::Lexical => "lexical",
+        Mode::Vector => "vector",
+    });
+    let options = Options::new()
+        .with("limit", args.limit)
+        .with_some("folder", args.folder.as_deref().map(input::absolute).transpose()?)
+        .with_some("kind", args.kind.clone())
+        .with_some("mode", mode);
+    screen.status(&screen.error_style().dim("Searching …"))?;
+    let result = hob.search(&query, &options).await;
+    screen.clear_status()?;
+    let result = result?;
+    if screen.json {
+        screen.write_json(&to_json(&result, args.explain))?;
+        return Ok(());
+    }
+    screen.write(&render(&result, args.explain, &screen.style()))?;
+    if result.hits.is_empty() {
+        screen.notice("nothing found; `hob index status` shows what is indexed")?;
+    } else {
+        screen.notice(&format!("{} in {}", count(result.hits.len() as u64, "file"), millis(result.took_ms)))?;
+    }
+    Ok(())
+}
+
+/// The documented JSON; score parts only when they were asked for.
+fn to_json(result: &SearchResult, explain: bool) -> Value {
+    let hits: Value = result
+        .hits
+        .iter()
+        .map(|hit| {
+            let mut row = json!({
+                "path": hit.path, "title": hit.title, "snippet": hit.snippet, "score": hit.score, "line": hit.line,
+                "lexical_rank": hit.lexical_rank, "vector_rank": hit.vector_rank, "kind": hit.kind, "page": hit.page,
+            });
+            if explain && let Some(row) = row.as_object_mut() {
+                row.insert("bm25".to_owned(), json!(hit.bm25));
+                row.insert("cosine".to_owned(), json!(hit.cosine));
+                row.insert("imputed".to_owned(), json!(hit.imputed));
+            }
+            row
+        })
+        .collect();
+    json!({"query": result.query, "took_ms": result.took_ms, "mode": result.mode, "hits": hits})
+}
+
+fn render(result: &SearchResult, explain: bool, style: &Style) -> String {
+    let rendered: Vec<String> = result.hits.iter().map(|hit| render_hit(hit, &result.query, explain, style)).collect();
+    rendered.join("\n")
+}
+
+fn render_hit(hit: &Hit, query: &str, explain: bool, style: &Style) -> String {
+    let place = style.name(&format!("{}:{}", style.path(&hit.path), hit.line));
+    let page = hit.page.map(|page| format!("page {page}"));
+    // A title that only repeats the file's name says nothing.
+    let file = hit.path.rsplit('/').next().unwrap_or_default();
+    let title = Some(style.line(&hit.title)).filter(|title| !title.is_empty() && title != file);
+    let beside: Vec<String> = [title, page].into_iter().flatten().collect();
+    let gap = if beside.is_empty() { "" } else { "  " };
+    let snippet = highlight(&style.line(&hit.snippet), query, style);
+    let mut out = format!("{place}{gap}{}\n  {snippet}\n", style.dim(&beside.join(" · ")));
+    if explain {
+        out.push_str(&format!("  {}\n", style.dim(&score_parts(hit))));
+    }
+    out
+}
+
+fn score_parts(hit: &Hit) -> String {
+    let part = |name: &str, rank: Option<u32>, measure: &str, value: Option<f64>, remark: &str| match (rank, value) {
+        (None, None) => format!("{name} –"),
+        (rank, value) => {
+            let rank = rank.map_or("–".to_owned(), |rank| format!("#{rank}"));
+            let value = value.map(|value| format!(" ({measure} {value:.2}{remark})")).unwrap_or_default();
+            format!("{name} {rank}{value}")
+        }
+    };
+    format!(
+        "score {:.3} · {} · {}",
+        hit.score,
+        part("words", hit.lexical_rank, "BM25", hit.bm25, ""),
+        part("meaning", hit.vector_rank, "cosine", hit.cosine, if hit.imputed { ", estimated" } else { "" }),
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn found() -> SearchResult {
+        let hit = Hit {
+            path: "/home/ana/garden.md".into(),
+            title: "Garden".into(),
+            snippet: "Tomatoes were\x1b[2J planted".into(),
+            score: 0.8125,
+            line: 12,
+            lexical_rank: Some(1),
+            bm25: Some(12.34),
+            cosine: Some(0.5),
+            imputed: true,
+            ..Hit::default()
+        };
+        let other = Hit { path: "/b.pdf".into(), title: "b.pdf".into(), line: 1, page: Some(3), ..Hit::default() };
+        SearchResult { query: "tomatoes".into(), took_ms: 1.5, mode: "hybrid".into(), hits: vec![hit, other] }
+    }
+
+    #[test]
+    fn hits_show_place_title_and_snippet() {
+        assert_eq!(
+            render(&found(), false, &Style::plain()),
+            "/home/ana/garden.md:12  Garden\n  Tomatoes were[2J planted\n\n/b.pdf:1  page 3\n  \n"
+        );
+    }
+
+    #[test]
+    fn scores_can_be_explained() {
+        let text = render(&found(), true, &Style::plain());
+        assert!(
+            text.contains("  score 0.812 · words #1 (BM25 12.34) · meaning – (cosine 0.50, estimated)\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("  score 0.000 · words – · meaning –\n"), "{text}");
+    }
+
+    #[test]
+    fn json_has_the_documented_keys() {
+        let json = to_json(&found(), false);
+        let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["query", "took_ms", "mode", "hits"]);
+        let keys: Vec<&String> = json["hits"][0].as_object().unwrap().keys().collect();
+        let documented = ["path", "title", "snippet", "score", "line", "lexical_rank", "vector_rank", "kind", "page"];
+        assert_eq!(keys, documented);
+        assert!(json["hits"][0]["vector_rank"].is_null());
+        assert_eq!(to_json(&found(), true)["hits"][0]["imputed"], true);
+    }
+}

@@ -1,0 +1,146 @@
+//! `hob skill`: what hob can do, and doing it by name.
+
+use clap::{Args, Subcommand};
+use hob_sdk::client::{Hob, Options, SkillInfo, from_details};
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::outline::outline;
+use crate::screen::Screen;
+use crate::style::Style;
+use crate::table::{Cell, table};
+
+/// Arguments of `hob skill`.
+#[derive(Debug, Subcommand)]
+pub enum Skill {
+    /// List the skills
+    List,
+    /// Show a skill's intents and parameters
+    Show(Show),
+    /// Carry out an intent
+    Call(Call),
+}
+
+/// Arguments of `hob skill show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// As `hob skill list` shows it
+    #[arg(value_name = "SKILL")]
+    id: String,
+}
+
+/// Arguments of `hob skill call`.
+#[derive(Debug, Args)]
+pub struct Call {
+    /// As `hob skill list` shows it
+    #[arg(value_name = "SKILL")]
+    skill: String,
+    /// As `hob skill show` lists it
+    #[arg(value_name = "INTENT")]
+    intent: String,
+    /// A JSON object, e.g. '{"duration": "PT10M"}'
+    #[arg(value_name = "JSON", default_value = "{}")]
+    arguments: String,
+}
+
+/// Runs `hob skill`.
+pub async fn run(args: &Skill, hob: &Hob, screen: &Screen) -> Result<(), Failure> {
+    let skills = hob.skills().await?;
+    match args {
+        Skill::List => {
+            let rows: Vec<SkillInfo> = skills.list().await?.iter().map(from_details).collect::<Result<_, _>>()?;
+            Ok(screen.result(&rows, |rows, style| render_list(rows, style))?)
+        }
+        Skill::Show(Show { id }) => {
+            let shown = parse(&skills.show(id).await?);
+            Ok(screen.result(&shown, |value, style| outline(value, 0, style))?)
+        }
+        Skill::Call(call) => {
+            check_arguments(&call.arguments)?;
+            let result = skills.call(&call.skill, &call.intent, &call.arguments, &Options::new()).await?;
+            Ok(screen.result(&parse(&result), |value, style| outline(value, 0, style))?)
+        }
+    }
+}
+
+/// What a skill sends is JSON; if it is not, it is shown as it is.
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+/// Catches what a shell's quoting easily spoils, before anything is started for it.
+fn check_arguments(text: &str) -> Result<(), Failure> {
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(_)) => Ok(()),
+        Ok(_) => {
+            Err(Failure::Usage("the arguments must be a JSON object, e.g. '{\"duration\": \"PT10M\"}'".to_owned()))
+        }
+        Err(error) => Err(Failure::Usage(format!("the arguments are no JSON ({error}); put them in single quotes"))),
+    }
+}
+
+fn render_list(skills: &[SkillInfo], style: &Style) -> String {
+    if skills.is_empty() {
+        return "No skill is installed.\n".to_owned();
+    }
+    let rows: Vec<Vec<Cell>> = skills
+        .iter()
+        .map(|skill| {
+            vec![
+                Cell::new(&style.line(&skill.id), |text| style.name(text)),
+                Cell::plain(&style.line(&skill.title)),
+                Cell::plain(&style.line(&skill.version)),
+                Cell::plain(&style.line(&skill.kind)),
+                Cell::new(&style.line(&skill.state), |text| style.state(text)),
+                Cell::plain(&style.line(&skill.intents.join(", "))),
+            ]
+        })
+        .collect();
+    let mut out = table(&["SKILL", "TITLE", "VERSION", "KIND", "STATE", "INTENTS"], &rows, style);
+    for skill in skills {
+        if let Some(problem) = &skill.problem {
+            out.push_str(&format!(
+                "\n  {}: {}\n",
+                style.name(&style.line(&skill.id)),
+                style.warn(&style.line(problem))
+            ));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_must_be_an_object() {
+        assert!(check_arguments("{\"a\": 1}").is_ok());
+        for bad in ["[1]", "{a: 1}", "", "3"] {
+            assert_eq!(check_arguments(bad).map_err(|failure| failure.code()), Err(2), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_list_names_intents_and_problems() {
+        let skills = [SkillInfo {
+            id: "org.hob.clock".into(),
+            title: "Clock".into(),
+            version: "1.0.0".into(),
+            kind: "cdylib".into(),
+            state: "idle".into(),
+            intents: vec!["SetTimer".into(), "SetAlarm".into()],
+            problem: Some("rests after 3 crashes".into()),
+            ..SkillInfo::default()
+        }];
+        let text = render_list(&skills, &Style::plain());
+        assert!(text.contains("  org.hob.clock  Clock  1.0.0    cdylib  idle   SetTimer, SetAlarm\n"), "{text}");
+        assert!(text.ends_with("\n  org.hob.clock: rests after 3 crashes\n"), "{text}");
+    }
+
+    #[test]
+    fn a_result_that_is_no_json_is_still_shown() {
+        assert_eq!(outline(&parse("plain words"), 0, &Style::plain()), "plain words\n");
+        assert_eq!(outline(&parse("{\"id\": 7}"), 0, &Style::plain()), "id: 7\n");
+    }
+}

@@ -1,0 +1,144 @@
+//! A running request on the screen: text as it comes, questions to the user, Ctrl-C.
+//!
+//! This file owns the rule that Ctrl-C cancels the request in the daemon, and that a second one does not wait for it.
+
+use hob_sdk::client::{Answer, DeltaKind, Details, Request, Update, details_to_json};
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::input::{Interrupts, Lines};
+use crate::screen::Screen;
+
+/// What a request is followed with.
+pub struct Follower<'a> {
+    /// Where text appears.
+    pub screen: &'a Screen,
+    /// Ctrl-C.
+    pub interrupts: &'a mut Interrupts,
+    /// Who answers questions; `None` when nobody is there, and everything that asks is declined.
+    pub lines: Option<&'a mut Lines>,
+}
+
+impl Follower<'_> {
+    /// Shows a request to its end. Under `--json` nothing is shown.
+    pub async fn follow(&mut self, mut request: Request, waiting: &str) -> Result<Answer, Failure> {
+        self.screen.status(&self.screen.error_style().dim(waiting))?;
+        let mut shown = String::new();
+        let ended = self.updates(&mut request, &mut shown).await;
+        self.screen.clear_status()?;
+        if !self.screen.json {
+            if let Ok(answer) = &ended {
+                // A daemon that sent no pieces still sends the whole.
+                if shown.is_empty() {
+                    shown.push_str(&answer.text);
+                    self.screen.write(&self.screen.style().clean(&answer.text))?;
+                }
+            }
+            if !shown.is_empty() && !shown.ends_with('\n') {
+                self.screen.write("\n")?;
+            }
+        }
+        ended
+    }
+
+    async fn updates(&mut self, request: &mut Request, shown: &mut String) -> Result<Answer, Failure> {
+        let mut cancelled = false;
+        loop {
+            let update = tokio::select! {
+                update = request.next_update() => update,
+                () = self.interrupts.next() => {
+                    if cancelled {
+                        return Err(Failure::Interrupted);
+                    }
+                    cancelled = true;
+                    request.cancel().await?;
+                    continue;
+                }
+            };
+            match update {
+                Some(Ok(Update::Finished(_))) if cancelled => return Err(Failure::Interrupted),
+                Some(Ok(Update::Finished(end))) => return Ok(end.into_answer()?),
+                Some(Ok(Update::Delta { kind, text })) => self.delta(&kind, &text, shown)?,
+                Some(Ok(Update::Event { kind, details })) => self.event(&kind, &details, shown.is_empty())?,
+                Some(Ok(Update::Confirm { action, .. })) => {
+                    let agreed = self.confirm(&action).await?;
+                    request.answer(agreed).await?;
+                }
+                Some(Err(error)) => return Err(error.into()),
+                None => return Err(hob_sdk::client::Error::Vanished.into()),
+            }
+        }
+    }
+
+    fn delta(&self, kind: &DeltaKind, text: &str, shown: &mut String) -> Result<(), Failure> {
+        if self.screen.json {
+            return Ok(());
+        }
+        match kind {
+            DeltaKind::Answer => {
+                // A model's answer often begins with blanks that only look untidy.
+                let text = if shown.is_empty() { text.trim_start() } else { text };
+                shown.push_str(text);
+                if !text.is_empty() {
+                    self.screen.write(&self.screen.style().clean(text))?;
+                }
+            }
+            DeltaKind::Reasoning if shown.is_empty() => {
+                self.screen.status(&self.screen.error_style().dim("Thinking …"))?;
+            }
+            DeltaKind::Reasoning | DeltaKind::Other(_) => {}
+        }
+        Ok(())
+    }
+
+    fn event(&self, kind: &str, details: &Details, nothing_shown: bool) -> Result<(), Failure> {
+        let details = details_to_json(details);
+        let text = |key: &str| details.get(key).and_then(Value::as_str).unwrap_or_default();
+        let status = match kind {
+            "route" if text("decision") == "retrieve" => "Looking through your files …".to_owned(),
+            "route" if text("decision") == "chat" => "Writing …".to_owned(),
+            "tool_call" => format!("Running {} {} …", text("skill"), text("intent")),
+            "progress" => text("text").to_owned(),
+            "notice" => {
+                self.screen.notice(text("text"))?;
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        // A status line would cut a line of the answer in two.
+        if nothing_shown && !status.is_empty() {
+            let style = self.screen.error_style();
+            self.screen.status(&style.dim(&style.line(&status)))?;
+        }
+        Ok(())
+    }
+
+    async fn confirm(&mut self, action: &str) -> Result<bool, Failure> {
+        let action = self.screen.error_style().line(action);
+        let Some(lines) = self.lines.as_deref_mut() else {
+            self.screen.notice(&format!("declined, because nobody is here to confirm it: {action}"))?;
+            return Ok(false);
+        };
+        self.screen.prompt(&format!("{action}\nGo on? [y/N] "))?;
+        tokio::select! {
+            line = lines.next() => Ok(line?.is_some_and(|line| is_yes(&line))),
+            () = self.interrupts.next() => Ok(false),
+        }
+    }
+}
+
+/// Only a clear yes is one.
+fn is_yes(line: &str) -> bool {
+    matches!(line.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_clear_yes_agrees() {
+        assert!(is_yes(" Y ") && is_yes("yes\n"));
+        assert!(!is_yes("") && !is_yes("n") && !is_yes("yes please delete") && !is_yes("yep"));
+    }
+}

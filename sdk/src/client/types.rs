@@ -1,0 +1,400 @@
+//! What the daemon's dictionaries hold, as Rust types.
+//!
+//! This file owns the field names; they are those of the D-Bus keys and of the command line's JSON. Every field that the
+//! daemon leaves out takes its empty value, so that older daemons can be talked to.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+/// A whole answer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Answer {
+    /// The answer's text.
+    pub text: String,
+    /// Why it ended: "stop", "length", "not_found", ...
+    pub finish_reason: String,
+    /// What handled it: "retrieve", "skill" or "chat".
+    pub route: String,
+    /// The model that wrote it; `None` when none did.
+    #[serde(deserialize_with = "absent_if_empty")]
+    pub model: Option<String>,
+    /// Where it is taken from.
+    pub citations: Vec<Citation>,
+    /// What was done for it.
+    pub tool_calls: Vec<ToolCall>,
+    /// What it took.
+    pub usage: Usage,
+}
+
+/// A sentence of a file that an answer rests on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Citation {
+    /// Absolute path.
+    pub path: String,
+    /// 1-based line.
+    pub line: Option<u32>,
+    /// The sentence as it stands there.
+    pub quote: String,
+    /// 1-based page, for paged formats.
+    pub page: Option<u32>,
+    /// The document's title.
+    #[serde(deserialize_with = "absent_if_empty")]
+    pub title: Option<String>,
+}
+
+/// A skill's intent that was carried out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ToolCall {
+    /// The skill's id.
+    pub skill: String,
+    /// The intent's name.
+    pub intent: String,
+    /// The arguments' object.
+    #[serde(deserialize_with = "embedded_json")]
+    pub arguments: Value,
+    /// The result's object.
+    #[serde(deserialize_with = "embedded_json")]
+    pub result: Value,
+}
+
+/// Tokens and times of an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt_tokens: u32,
+    /// Tokens of it that were still in the cache.
+    pub cached_tokens: u32,
+    /// Tokens written.
+    pub completion_tokens: u32,
+    /// Milliseconds until the first text.
+    pub first_token_ms: u32,
+    /// Milliseconds until the end.
+    pub total_ms: u32,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SearchResult {
+    /// The query as given.
+    pub query: String,
+    /// Milliseconds that the search took in the daemon.
+    pub took_ms: f64,
+    /// The evidence used: "hybrid", "lexical" or "vector".
+    pub mode: String,
+    /// The found files, best first.
+    pub hits: Vec<Hit>,
+}
+
+/// A found file with its best passage.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hit {
+    /// Absolute path.
+    pub path: String,
+    /// The document's title or file name.
+    pub title: String,
+    /// The part of the passage that matched best, on one line.
+    pub snippet: String,
+    /// Fused score, 0 to 1; comparable within one search only.
+    pub score: f64,
+    /// 1-based line of the passage.
+    pub line: u32,
+    /// 1-based rank by words.
+    pub lexical_rank: Option<u32>,
+    /// 1-based rank by meaning.
+    pub vector_rank: Option<u32>,
+    /// Kind of document, e.g. "markdown".
+    pub kind: String,
+    /// 1-based page, for paged formats.
+    pub page: Option<u32>,
+    /// The whole passage.
+    pub text: String,
+    /// BM25 score.
+    pub bm25: Option<f64>,
+    /// Cosine similarity to the query.
+    pub cosine: Option<f64>,
+    /// The cosine is an estimate: the passage has no embedding yet.
+    pub imputed: bool,
+}
+
+/// Where a text would go.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Routing {
+    /// "skill", "retrieve" or "chat".
+    pub decision: String,
+    /// Milliseconds that routing took in the daemon.
+    pub took_ms: f64,
+    /// The intents that fit, best first.
+    pub candidates: Vec<Candidate>,
+}
+
+/// An intent that fits a text.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Candidate {
+    /// The skill's id.
+    pub skill: String,
+    /// The intent's name.
+    pub intent: String,
+    /// How well it fits, 0 to 1.
+    pub score: f64,
+    /// The arguments that the text holds.
+    #[serde(deserialize_with = "embedded_json")]
+    pub arguments: Value,
+    /// Required arguments that it does not hold.
+    pub missing: Vec<String>,
+}
+
+/// A model on disk.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelInfo {
+    /// Its name in options and commands.
+    pub id: String,
+    /// "chat" or "embedding".
+    pub role: String,
+    /// "loaded", "unloaded", ...
+    pub state: String,
+    /// The process that holds it; `None` while unloaded.
+    #[serde(deserialize_with = "absent_if_zero")]
+    pub pid: Option<u32>,
+    /// Memory of that process.
+    pub resident_bytes: Option<u64>,
+    /// Size of the file.
+    pub size_bytes: u64,
+    /// The file.
+    pub path: String,
+    /// The file's architecture, e.g. "llama".
+    pub architecture: String,
+    /// Number of weights.
+    pub parameters: u64,
+    /// How they are stored, e.g. "Q4_1".
+    pub quantization: String,
+    /// How it answers from files: "quoting", "generating" or "unchecked".
+    pub answers: String,
+    /// Share of the check's questions that it got right.
+    pub check_score: Option<f64>,
+    /// It is the one used when a request names none.
+    pub default: bool,
+    /// Why it cannot be used.
+    #[serde(deserialize_with = "absent_if_empty")]
+    pub problem: Option<String>,
+}
+
+/// An installed skill.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SkillInfo {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Its version.
+    pub version: String,
+    /// "cdylib", "exec", "mcp" or "dbus".
+    pub kind: String,
+    /// "idle", "running", ...
+    pub state: String,
+    /// Its process; `None` while it has none.
+    #[serde(deserialize_with = "absent_if_zero")]
+    pub pid: Option<u32>,
+    /// What it can do.
+    pub intents: Vec<String>,
+    /// Why it cannot be used.
+    #[serde(deserialize_with = "absent_if_empty")]
+    pub problem: Option<String>,
+}
+
+/// The index's folders and counters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IndexStatus {
+    /// "idle", "indexing", "embedding" or "paused".
+    pub state: String,
+    /// The indexed folders.
+    pub folders: Vec<String>,
+    /// Files in the index.
+    pub documents: u64,
+    /// Passages in the index.
+    pub chunks: u64,
+    /// Passages that an embedding is wanted for.
+    pub embeddable: u64,
+    /// Passages that have one.
+    pub embedded: u64,
+    /// Files still to be looked at.
+    pub pending: u64,
+    /// Files that could not be indexed.
+    pub skipped: u64,
+}
+
+/// A file that could not be indexed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedFile {
+    /// The file.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What `hob status` shows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DaemonStatus {
+    /// The daemon's version.
+    pub version: String,
+    /// What it is doing.
+    pub state: String,
+    /// Memory for models.
+    pub budget: Budget,
+    /// The models, loaded or not.
+    pub models: Vec<ModelProcess>,
+    /// The index's counters.
+    pub index: IndexCounters,
+    /// The skills, running or not.
+    pub skills: Vec<SkillProcess>,
+    /// Pressure, battery, heat.
+    pub conditions: Map<String, Value>,
+    /// The daemon's process.
+    pub pid: u32,
+    /// Its memory.
+    pub resident_bytes: u64,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// Its child processes.
+    pub hosts: Vec<HostProcess>,
+    /// What a newer daemon adds.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// Memory for models.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Budget {
+    /// Most that they may take.
+    pub limit_bytes: u64,
+    /// What they take.
+    pub used_bytes: u64,
+}
+
+/// A model as `hob status` shows it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelProcess {
+    /// Its id.
+    pub id: String,
+    /// "loaded", "unloaded", ...
+    pub state: String,
+    /// Its process.
+    #[serde(deserialize_with = "absent_if_zero")]
+    pub pid: Option<u32>,
+    /// Memory of that process.
+    pub resident_bytes: Option<u64>,
+    /// What a newer daemon adds.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// A skill as `hob status` shows it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SkillProcess {
+    /// Its id.
+    pub id: String,
+    /// "idle", "running", ...
+    pub state: String,
+    /// Its process.
+    #[serde(deserialize_with = "absent_if_zero")]
+    pub pid: Option<u32>,
+    /// What a newer daemon adds.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// The index as `hob status` shows it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IndexCounters {
+    /// Files in the index.
+    pub documents: u64,
+    /// Passages in the index.
+    pub chunks: u64,
+    /// Passages that have an embedding.
+    pub embedded: u64,
+    /// Files still to be looked at.
+    pub pending: u64,
+    /// What a newer daemon adds.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// A child process of the daemon.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HostProcess {
+    /// "model", "skill" or "extract".
+    pub kind: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Its memory.
+    pub resident_bytes: u64,
+    /// What a newer daemon adds.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// D-Bus has no null: an absent process may come as 0.
+fn absent_if_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    Ok(Option::<u32>::deserialize(deserializer)?.filter(|pid| *pid != 0))
+}
+
+/// D-Bus has no null: an absent text may come empty.
+fn absent_if_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()))
+}
+
+/// JSON travels over D-Bus as text; text that is no JSON stays text.
+fn embedded_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        other => other,
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_has_the_documented_shape() {
+        let answer: Answer = serde_json::from_value(json!({
+            "text": "Tuesday.", "finish_reason": "stop", "route": "retrieve",
+            "citations": [{"path": "/n.md", "line": 3, "quote": "Tuesday."}],
+            "tool_calls": [{"skill": "s", "intent": "I", "arguments": "{\"a\":1}", "result": "not json"}],
+        }))
+        .unwrap();
+        assert_eq!(answer.tool_calls[0].arguments, json!({"a": 1}));
+        assert_eq!(answer.tool_calls[0].result, json!("not json"));
+        let keys: Vec<String> = serde_json::to_value(&answer).unwrap().as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, ["text", "finish_reason", "route", "model", "citations", "tool_calls", "usage"]);
+    }
+
+    #[test]
+    fn a_status_keeps_what_it_does_not_know() {
+        let status: DaemonStatus =
+            serde_json::from_value(json!({"version": "1", "moon": "full", "models": [{"id": "m", "phase": 2}]}))
+                .unwrap();
+        let back = serde_json::to_value(&status).unwrap();
+        assert_eq!(back["moon"], "full");
+        assert_eq!(back["models"][0], json!({"id": "m", "state": "", "pid": null, "resident_bytes": null, "phase": 2}));
+    }
+}
