@@ -1,0 +1,168 @@
+//! From words to arguments: the values that an intent declares, found in the request by typed rules.
+//!
+//! Owns: which part of a request fills which parameter. Must not know: skills, processes, models. Nothing is invented:
+//! a required parameter that the request does not state is reported as missing.
+
+mod choice;
+mod free;
+mod idiom;
+mod schema;
+mod typed;
+
+use super::router::text::words;
+use jiff::ZonedDateTime;
+use schema::{Kind, Slot};
+use serde_json::{Map, Value};
+use std::ops::Range;
+
+pub use typed::warm_up;
+
+/// Requests are read up to here, in bytes: what somebody says to a skill is a sentence, and the time rules take longer
+/// than linear time.
+const READ_BYTES: usize = 600;
+
+/// What somebody says, with the parts that fill parameters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Annotated {
+    /// The sentence, without marks.
+    pub text: String,
+    /// Parameter and place in bytes, in order, not overlapping.
+    pub slots: Vec<(String, Range<usize>)>,
+}
+
+/// The arguments found in a request.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Filled {
+    /// By parameter. Durations as ISO 8601 (`PT10M`), points in time as local `YYYY-MM-DDTHH:MM:SS`.
+    pub arguments: Map<String, Value>,
+    /// Required parameters that the request does not state.
+    pub missing: Vec<String>,
+    /// Where each argument was read, in bytes of the request.
+    pub spans: Vec<(String, Range<usize>)>,
+}
+
+/// A request being read: which of its bytes are taken.
+struct Request<'a> {
+    text: &'a str,
+    language: &'a str,
+    now: &'a ZonedDateTime,
+    taken: Vec<Taken>,
+}
+
+/// A part of the request that fills a parameter.
+#[derive(Debug, Clone, PartialEq)]
+struct Taken {
+    slot: String,
+    range: Range<usize>,
+    value: Value,
+}
+
+impl Request<'_> {
+    fn is_free(&self, range: &Range<usize>) -> bool {
+        self.taken.iter().all(|t| t.range.end <= range.start || range.end <= t.range.start)
+    }
+}
+
+/// Fills the parameters of an intent from a request. `language` is its ISO 639-1 code (see
+/// [`language`](super::router::text::language)), `now` the user's clock, `parameters` the intent's JSON Schema with
+/// `x-type`, `x-copy` and `x-synonyms`, `examples` the intent's annotated examples.
+pub fn fill(text: &str, language: &str, now: &ZonedDateTime, parameters: &Value, examples: &[Annotated]) -> Filled {
+    let text = &text[..text.floor_char_boundary(READ_BYTES)];
+    let slots = schema::slots(parameters);
+    let mut request = Request { text, language, now, taken: Vec::new() };
+    choice::fill(&mut request, &slots, examples);
+    typed::fill(&mut request, &slots, examples);
+    free::fill(&mut request, &slots, examples);
+    collect(request, &slots)
+}
+
+fn collect(mut request: Request<'_>, slots: &[Slot]) -> Filled {
+    let mut filled = Filled::default();
+    for slot in slots {
+        let found = request.taken.iter().position(|t| t.slot == slot.name);
+        if let Some(at) = found {
+            let taken = request.taken.swap_remove(at);
+            filled.arguments.insert(slot.name.clone(), taken.value);
+            filled.spans.push((slot.name.clone(), taken.range));
+        } else if slot.required {
+            filled.missing.push(slot.name.clone());
+        }
+    }
+    filled
+}
+
+/// Gives found values, in the request's order, to the open parameters of a kind.
+fn assign(
+    request: &mut Request<'_>,
+    slots: &[Slot],
+    kind: &Kind,
+    found: Vec<(Range<usize>, Value)>,
+    examples: &[Annotated],
+) {
+    let is_open = |s: &&Slot| s.kind == *kind && request.taken.iter().all(|t| t.slot != s.name);
+    let mut open: Vec<&Slot> = slots.iter().filter(is_open).collect();
+    let mut sequence = sequence(&open, found.len(), examples);
+    for (range, value) in found {
+        if open.is_empty() || !request.is_free(&range) {
+            continue;
+        }
+        let named = if sequence.is_empty() { None } else { Some(sequence.remove(0)) };
+        let at = named
+            .and_then(|name| open.iter().position(|s| s.name == name))
+            .unwrap_or_else(|| likeliest(&open, request, &range, examples));
+        let slot = open.remove(at);
+        request.taken.push(Taken { slot: slot.name.clone(), range, value });
+    }
+}
+
+/// In which order an example with as many values of the kind has them.
+fn sequence(open: &[&Slot], wanted: usize, examples: &[Annotated]) -> Vec<String> {
+    let names = |e: &Annotated| -> Vec<String> {
+        let of_kind = e.slots.iter().filter(|(name, _)| open.iter().any(|s| s.name == *name));
+        of_kind.map(|(name, _)| name.clone()).collect()
+    };
+    if wanted < 2 { Vec::new() } else { examples.iter().map(names).find(|n| n.len() == wanted).unwrap_or_default() }
+}
+
+/// The open parameter that the examples put after the same word; of several the one that they have together with what
+/// is filled already; of several the commonest.
+fn likeliest(open: &[&Slot], request: &Request<'_>, range: &Range<usize>, examples: &[Annotated]) -> usize {
+    let before = word_before(request.text, range.start);
+    let first = words(&request.text[range.clone()]).first().map(|w| w.folded.clone());
+    let rate = |slot: &&Slot| {
+        let after_word = affinity(&slot.name, &before, first.as_deref(), examples);
+        let with_taken = examples.iter().filter(|e| {
+            let has = |name: &str| e.slots.iter().any(|(n, _)| n == name);
+            has(&slot.name) && request.taken.iter().all(|t| has(&t.slot))
+        });
+        let alone = examples
+            .iter()
+            .filter(|e| e.slots.iter().any(|(n, _)| *n == slot.name) && e.slots.len() == request.taken.len() + 1);
+        (after_word, alone.count(), with_taken.count())
+    };
+    let rates: Vec<_> = open.iter().map(rate).collect();
+    let best = rates.iter().max().copied().unwrap_or_default();
+    rates.iter().position(|r| *r == best).unwrap_or(0)
+}
+
+/// The last word before a place.
+fn word_before(text: &str, at: usize) -> String {
+    words(&text[..at]).last().map(|w| w.folded.clone()).unwrap_or_default()
+}
+
+/// How often the examples have this parameter after this word, or begin its value with that one. A sentence's start is
+/// no evidence.
+fn affinity(slot: &str, before: &str, first: Option<&str>, examples: &[Annotated]) -> usize {
+    let marked =
+        examples.iter().flat_map(|e| e.slots.iter().filter(|(name, _)| name == slot).map(move |(_, range)| (e, range)));
+    let fits = |(example, range): &(&Annotated, &Range<usize>)| {
+        let Some(value) = example.text.get((*range).clone()) else { return false };
+        let joint = |word: &str| free::JOINTS.contains(&word);
+        let begins = words(value).first().is_some_and(|w| joint(&w.folded) && first == Some(&w.folded));
+        begins || !before.is_empty() && word_before(&example.text, range.start) == before
+    };
+    marked.filter(fits).count()
+}
+
+#[cfg(test)]
+mod tests;
