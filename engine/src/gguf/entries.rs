@@ -37,7 +37,10 @@ const ARRAY: u32 = 9;
 enum Value {
     Unsigned(u64),
     Text(String),
-    Array { of: u32, len: u64 },
+    Array {
+        of: u32,
+        len: u64,
+    },
     /// Of a kind whose content nothing here needs.
     Other,
 }
@@ -204,9 +207,10 @@ impl Entries {
                 let names: Vec<_> = kinds.iter().map(|kind| kind_name(*kind)).collect();
                 (array_of.is_some_and(|of| kinds.contains(&of)), format!("a list, each {}", names.join(" or ")))
             }
-            Must::BeU32OrArray => {
-                (entry.kind == U32 || matches!(array_of, Some(U32 | I32)), format!("{} or a list of them", kind_name(U32)))
-            }
+            Must::BeU32OrArray => (
+                entry.kind == U32 || matches!(array_of, Some(U32 | I32)),
+                format!("{} or a list of them", kind_name(U32)),
+            ),
         };
         if fits { Ok(()) } else { Err(wrong_kind(key, &expected, entry)) }
     }

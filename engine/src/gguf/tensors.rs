@@ -98,7 +98,8 @@ pub(super) fn read<R: Read + Seek>(source: &mut Source<R>, count: u64, alignment
     if start.checked_add(end).is_none_or(|needed| needed > source.len()) {
         return Err(GgufError::Truncated("weights"));
     }
-    let main_type = by_format.into_iter().max_by_key(|&(label, bytes)| (bytes, label)).map_or("F32", |(label, _)| label);
+    let main_type =
+        by_format.into_iter().max_by_key(|&(label, bytes)| (bytes, label)).map_or("F32", |(label, _)| label);
     Ok(Weights { parameters, main_type })
 }
 

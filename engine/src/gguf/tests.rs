@@ -171,7 +171,9 @@ fn wrong_kinds_are_named_by_key() {
         reason(file)
     };
     let as_text = |key: &str| entry(key, 8, &text("4096"));
-    assert!(replaced("llama.context_length", as_text("llama.context_length")).contains("`llama.context_length` must be"));
+    assert!(
+        replaced("llama.context_length", as_text("llama.context_length")).contains("`llama.context_length` must be")
+    );
     assert!(replaced("llama.block_count", as_text("llama.block_count")).contains("but is a text"));
     let number = entry("general.architecture", 4, &7u32.to_le_bytes());
     assert!(replaced("general.architecture", number).contains("must be a text"));

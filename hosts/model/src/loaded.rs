@@ -1,0 +1,83 @@
+//! A model in memory: checks before llama.cpp sees the file, then loads it.
+
+use crate::cpu;
+use hob_engine::gguf::{self, Header};
+use hob_engine::{EngineError, LoadSpec, ModelInfo, Role};
+use llama_cpp_2::llama_backend::LlamaBackend;
+use llama_cpp_2::model::LlamaModel;
+use llama_cpp_2::model::params::LlamaModelParams;
+use std::path::Path;
+
+/// Context of a chat model unless the caller says otherwise: more costs memory at once.
+const CHAT_CONTEXT: u32 = 4_096;
+/// What the default embedding model was trained on.
+const EMBEDDING_CONTEXT: u32 = 256;
+
+/// A loaded model and what its file says.
+pub struct Loaded {
+    /// llama.cpp's model.
+    pub model: LlamaModel,
+    /// The file's header.
+    pub header: Header,
+    /// Context length to use, in tokens.
+    pub context: u32,
+    /// Threads to use.
+    pub threads: u32,
+    name: String,
+}
+
+impl Loaded {
+    /// Loads the model that `spec` names. `progress` gets the share read and says whether to go on.
+    pub fn open(
+        backend: &LlamaBackend,
+        spec: &LoadSpec,
+        progress: impl FnMut(f32) -> bool + 'static,
+    ) -> Result<Self, EngineError> {
+        let bad = |reason: String| EngineError::BadModel { path: spec.path.display().to_string(), reason };
+        cpu::check().map_err(EngineError::Inference)?;
+        let header = gguf::read(&spec.path).map_err(|e| bad(e.to_string()))?;
+        check_role(&header, spec.role).map_err(bad)?;
+        if spec.path.to_str().is_none() {
+            return Err(bad("its path is not UTF-8; rename the file or folder".into()));
+        }
+        let params = LlamaModelParams::default().with_progress_callback(progress);
+        let model = LlamaModel::load_from_file(backend, &spec.path, &params).map_err(|_| {
+            let architecture = &header.architecture;
+            bad(format!("llama.cpp can't load it (architecture {architecture}); it may be too new for this build"))
+        })?;
+        let default = if spec.role == Role::Chat { CHAT_CONTEXT } else { EMBEDDING_CONTEXT };
+        let wanted = if spec.context == 0 { default } else { spec.context };
+        let context = wanted.clamp(1, header.context_length);
+        let threads = if spec.threads == 0 { all_cores() } else { spec.threads.min(512) };
+        let name = header.name.clone().unwrap_or_else(|| file_name(&spec.path));
+        Ok(Self { model, header, context, threads, name })
+    }
+
+    /// What the daemon is told.
+    pub fn info(&self, has_chat_template: bool) -> ModelInfo {
+        ModelInfo {
+            name: self.name.clone(),
+            architecture: self.header.architecture.clone(),
+            parameters: self.header.parameters,
+            context: self.context,
+            embedding_length: self.header.embedding_length,
+            has_chat_template,
+        }
+    }
+}
+
+fn check_role(header: &Header, role: Role) -> Result<(), String> {
+    let encoder = header.architecture.contains("bert") || header.architecture.starts_with("t5");
+    if role == Role::Chat && (encoder || header.role == Role::Embedding) {
+        return Err("it is an embedding model and can't generate text; choose a chat model".into());
+    }
+    Ok(())
+}
+
+fn all_cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |n| n.get() as u32)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy().into_owned())
+}
