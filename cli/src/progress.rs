@@ -12,7 +12,8 @@ const WIDTH: usize = 24;
 
 /// A bar for `done` of `all`.
 pub fn bar(done: u64, all: u64, width: usize, style: &Style) -> String {
-    let full = if all == 0 { width } else { usize::try_from(done.min(all) * width as u64 / all).unwrap_or(width) };
+    let full = done.min(all).saturating_mul(width as u64).checked_div(all);
+    let full = full.and_then(|full| usize::try_from(full).ok()).unwrap_or(width);
     format!("{}{}", style.good(&"━".repeat(full)), style.dim(&"─".repeat(width - full)))
 }
 

@@ -1,61 +1,16 @@
 //! The client on a real bus: a private `dbus-daemon`, and a stand-in for hobd.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/bus.rs"]
+mod bus;
+
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use bus::Bus;
 use hob_sdk::client::{Error, Hob, Options, Update};
 use tokio::sync::oneshot;
-use zbus::{Connection, OwnedObjectPath, OwnedVariant, connection::Builder, interface};
-
-/// A `dbus-daemon` of this test's own, ended with it.
-struct Bus {
-    child: Child,
-    address: String,
-    folder: std::path::PathBuf,
-}
-
-impl Bus {
-    fn start(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("hob-sdk-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let config = folder.join("bus.conf");
-        std::fs::write(&config, configuration(&folder)).unwrap();
-        let mut child = Command::new("dbus-daemon")
-            .arg(format!("--config-file={}", config.display()))
-            .args(["--nofork", "--print-address"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("dbus-daemon (Debian package dbus-daemon) is needed for this test");
-        let mut address = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        Self { child, address: address.trim().to_owned(), folder }
-    }
-
-    async fn connect(&self) -> Connection {
-        Builder::address(self.address.as_str()).build().await.unwrap()
-    }
-}
-
-impl Drop for Bus {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        std::fs::remove_dir_all(&self.folder).unwrap();
-    }
-}
-
-fn configuration(folder: &Path) -> String {
-    format!(
-        "<busconfig><type>session</type><listen>unix:path={}</listen><auth>EXTERNAL</auth>\
-         <policy context=\"default\"><allow send_destination=\"*\"/><allow receive_sender=\"*\"/>\
-         <allow own=\"*\"/></policy></busconfig>",
-        folder.join("bus").display()
-    )
-}
+use zbus::{Connection, OwnedObjectPath, OwnedVariant, interface};
 
 type Details = HashMap<String, OwnedVariant>;
 
@@ -83,13 +38,18 @@ impl Silent {
 /// The stand-in, and the path of the first request that it gets.
 async fn stand_in(bus: &Bus) -> (Connection, oneshot::Receiver<String>) {
     let (sender, path) = oneshot::channel();
-    let service = Builder::address(bus.address.as_str())
+    let service = bus
+        .builder()
         .serve_at("/org/hob/Hob1", Silent(std::sync::Mutex::new(Some(sender))))
         .name("org.hob.Hob1")
         .build()
         .await
         .unwrap();
     (service, path)
+}
+
+async fn connect(bus: &Bus) -> Connection {
+    bus.builder().build().await.unwrap()
 }
 
 async fn delta(from: &Connection, to: &Connection, path: &str, text: &str) {
@@ -104,7 +64,7 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
 #[tokio::test]
 async fn without_a_daemon_the_error_says_so() {
     let bus = Bus::start("absent");
-    let hob = Hob::over(bus.connect().await);
+    let hob = Hob::over(connect(&bus).await);
     assert!(matches!(hob.ask("q", Options::new()).await, Err(Error::NotRunning(_))));
     assert!(matches!(hob.status().await, Err(Error::NotRunning(_))));
     assert!(matches!(hob.index_status().await, Err(Error::NotRunning(_))));
@@ -114,8 +74,8 @@ async fn without_a_daemon_the_error_says_so() {
 async fn only_the_daemon_is_heard_and_its_departure_is_noticed() {
     let bus = Bus::start("departure");
     let (service, path) = stand_in(&bus).await;
-    let client = bus.connect().await;
-    let stranger = bus.connect().await;
+    let client = connect(&bus).await;
+    let stranger = connect(&bus).await;
     let mut request = soon(Hob::over(client.clone()).ask("q", Options::new())).await.unwrap();
     let path = path.await.unwrap();
     assert_eq!(path, request.path());
@@ -140,7 +100,7 @@ async fn only_the_daemon_is_heard_and_its_departure_is_noticed() {
 async fn a_bus_that_dies_is_noticed() {
     let bus = Bus::start("death");
     let (_service, _path) = stand_in(&bus).await;
-    let mut request = soon(Hob::over(bus.connect().await).ask("q", Options::new())).await.unwrap();
+    let mut request = soon(Hob::over(connect(&bus).await).ask("q", Options::new())).await.unwrap();
     drop(bus);
     assert!(matches!(soon(request.next_update()).await, Some(Err(Error::Vanished | Error::Connection(_)))));
 }

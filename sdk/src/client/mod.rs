@@ -95,7 +95,6 @@ impl Hob {
     }
 
     /// The connection below.
-    #[must_use]
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
