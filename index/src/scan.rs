@@ -111,7 +111,10 @@ impl Rules {
     /// Why `path`, canonical and a folder, must not be added; `None` when it may.
     pub(crate) fn refusal(&self, path: &Path) -> Option<String> {
         if self.excluded(path) {
-            return Some(format!("{} belongs to hob or to the kernel; add a folder with your own files", path.display()));
+            return Some(format!(
+                "{} belongs to hob or to the kernel; add a folder with your own files",
+                path.display()
+            ));
         }
         let secret = path.components().any(|c| SECRET_FOLDERS.iter().any(|s| c.as_os_str() == *s));
         secret.then(|| format!("{} holds keys or passwords, which hob never reads", path.display()))
@@ -185,7 +188,11 @@ pub(crate) fn name_refused(name: &str, is_dir: bool) -> bool {
     if is_dir {
         return JUNK_FOLDERS.contains(&name) || SECRET_FOLDERS.contains(&name);
     }
-    if name == "CACHEDIR.TAG" || name.ends_with('~') || name.starts_with("~$") || name.starts_with('#') && name.ends_with('#') {
+    if name == "CACHEDIR.TAG"
+        || name.ends_with('~')
+        || name.starts_with("~$")
+        || name.starts_with('#') && name.ends_with('#')
+    {
         return true;
     }
     let lower = name.to_lowercase();
@@ -255,10 +262,10 @@ impl Iterator for Walk {
 
     fn next(&mut self) -> Option<Found> {
         loop {
-            if let Some((dir, parent)) = self.open_next.take() {
-                if let Some(problem) = self.open(dir, parent) {
-                    return Some(problem);
-                }
+            if let Some((dir, parent)) = self.open_next.take()
+                && let Some(problem) = self.open(dir, parent)
+            {
+                return Some(problem);
             }
             if let Some((entries, dir, scope)) = self.current.take() {
                 match self.next_entry(entries, dir, scope) {

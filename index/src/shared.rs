@@ -3,6 +3,7 @@
 //! Owns: opening the stores so that they agree, and the little that all threads look up.
 //! Must not know: what the threads do with it.
 
+use crate::IndexOptions;
 use crate::backfill::Backfill;
 use crate::indexer::progress::Progress;
 use crate::indexer::queue::Queue;
@@ -11,7 +12,6 @@ use crate::lexical::Lexical;
 use crate::scan::Rules;
 use crate::state::{Folders, Opened, State, storage};
 use crate::types::{Embedder, Extractor, IndexError, Skipped};
-use crate::IndexOptions;
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;

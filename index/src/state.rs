@@ -300,11 +300,8 @@ fn try_open(dir: &Path) -> Result<sled::Db, Failure> {
     let started = Instant::now();
     loop {
         // No flusher thread: commits flush, and an idle daemon does not wake up.
-        let config = sled::Config::new()
-            .path(dir)
-            .cache_capacity(CACHE_BYTES)
-            .mode(sled::Mode::LowSpace)
-            .flush_every_ms(None);
+        let config =
+            sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).mode(sled::Mode::LowSpace).flush_every_ms(None);
         // sled panics on some kinds of damage.
         let error = match catch_unwind(AssertUnwindSafe(|| config.open())) {
             Ok(Ok(db)) => return Ok(db),

@@ -182,7 +182,8 @@ impl Watches {
             // Gone or closed to us: the walk says so where it matters.
             Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => {}
             Err(error) => {
-                let io_denied = matches!(&error.kind, notify::ErrorKind::Io(e) if e.kind() == std::io::ErrorKind::PermissionDenied);
+                let io_denied =
+                    matches!(&error.kind, notify::ErrorKind::Io(e) if e.kind() == std::io::ErrorKind::PermissionDenied);
                 if !io_denied && self.trouble.is_none() {
                     tracing::warn!(%error, dir = %dir.display(), "can't watch a folder");
                     self.trouble = Some(explain(&error));

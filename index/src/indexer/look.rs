@@ -31,8 +31,9 @@ pub(crate) struct Walking {
 }
 
 impl Indexer {
-    /// Looks at a path that may be new, changed or gone, and at all below it if it is a folder.
-    pub(super) fn look(&mut self, path: PathBuf) -> Result<(), IndexError> {
+    /// Looks at a path that may be new, changed or gone, and at all below it if it is a folder. A file that
+    /// is `admitted` is known to be wanted.
+    pub(super) fn look(&mut self, path: PathBuf, admitted: bool) -> Result<(), IndexError> {
         let rules = self.shared.rules();
         let meta = match path.symlink_metadata() {
             Ok(meta) => meta,
@@ -47,7 +48,7 @@ impl Indexer {
             self.plan_walk(path);
             return Ok(());
         }
-        if !meta.is_file() || !rules.wants(&path, false) {
+        if !meta.is_file() || !(admitted || rules.wants(&path, false)) {
             return self.forget(&path);
         }
         if path.to_str().is_none() {
@@ -97,7 +98,9 @@ impl Indexer {
         if at == Path::new("/") {
             self.watches.forgive();
         }
-        let walk = self.shared.rules().walk(&at);
+        let rules = self.shared.rules();
+        let walk = rules.walk(&at);
+        self.walked_by = Some(rules);
         Walking { at, walk, seen: HashSet::new(), dirs: HashSet::new(), kept: Vec::new() }
     }
 
@@ -127,7 +130,8 @@ impl Indexer {
     /// What is known below the walked folder and was not met is gone or not wanted any more.
     fn end_walk(&mut self, walking: &Walking) -> Result<(), IndexError> {
         self.writer.settle(&walking.at)?;
-        let stale = |path: &Path| !walking.seen.contains(&hash(path)) && !walking.kept.iter().any(|k| path.starts_with(k));
+        let stale =
+            |path: &Path| !walking.seen.contains(&hash(path)) && !walking.kept.iter().any(|k| path.starts_with(k));
         let state = self.shared.state.clone();
         for (path, record) in state.files_under(&walking.at) {
             if stale(&path) {

@@ -15,7 +15,7 @@ pub(crate) use crate::shared::Shared;
 pub(crate) use read::Limits;
 pub(crate) use writer::Tally;
 
-use crate::scan::Stamp;
+use crate::scan::{Rules, Stamp};
 use crate::state::SkipRecord;
 use crate::types::IndexError;
 use crate::watch::Watches;
@@ -51,6 +51,8 @@ pub(crate) struct Indexer {
     walking: Option<Walking>,
     /// Files that walks found new or changed.
     found: VecDeque<PathBuf>,
+    /// The rules that the last walk went by.
+    walked_by: Option<Arc<Rules>>,
     retries: Retries,
     /// When the lexical writer's memory is to be given back.
     release: Option<Instant>,
@@ -94,6 +96,7 @@ impl Indexer {
             walks: VecDeque::new(),
             walking: None,
             found: VecDeque::new(),
+            walked_by: None,
             retries,
             release: None,
             sweep: None,
@@ -124,7 +127,10 @@ impl Indexer {
                     self.writer.commit()?;
                     self.shared.queue.rest_paused();
                 }
-                Next::Path(path) => self.look(path)?,
+                Next::Path(path) => {
+                    self.release = None;
+                    self.look(path, false)?;
+                }
                 Next::Empty => {
                     if !self.work_on_own()? {
                         self.rest()?;
@@ -139,7 +145,7 @@ impl Indexer {
     fn work_on_own(&mut self) -> Result<bool, IndexError> {
         let now = Instant::now();
         if let Some(path) = self.retries.take_due(now) {
-            self.look(path)?;
+            self.look(path, false)?;
             return Ok(true);
         }
         if self.found.len() < FOUND_CAPACITY && self.walk_on(WALK_STEP)? {
@@ -158,30 +164,27 @@ impl Indexer {
     }
 
     fn index_found(&mut self) -> Result<bool, IndexError> {
-        match self.found.pop_front() {
-            Some(path) => self.look(path).map(|()| true),
-            None => Ok(false),
-        }
+        let Some(path) = self.found.pop_front() else { return Ok(false) };
+        // The walk has just asked the rules about it; asking again would double the cost of small files.
+        let admitted = self.walked_by.as_ref().is_some_and(|rules| Arc::ptr_eq(rules, &self.shared.rules()));
+        self.look(path, admitted).map(|()| true)
     }
 
     /// Commits and waits for something to do.
     fn rest(&mut self) -> Result<(), IndexError> {
-        if !self.writer.is_empty() {
-            self.writer.commit()?;
-            self.shared.clear_notice("storage");
-            self.release = Some(Instant::now() + WRITER_IDLE);
-        }
+        self.writer.commit()?;
         let now = Instant::now();
-        if self.release.is_some_and(|at| at <= now) {
+        if !self.writer.is_warm() {
             self.release = None;
-            self.shared.lexical.release_writer()?;
-            self.shared.state.flush()?;
+        } else if *self.release.get_or_insert(now + WRITER_IDLE) <= now {
+            self.release = None;
+            self.writer.cool()?;
             crate::memory::trim();
         }
         let next = [self.release, self.sweep, self.retries.next()].into_iter().flatten().min();
         let timeout = next.map(|at| at.saturating_duration_since(Instant::now()));
         self.report();
-        self.shared.queue.rest(timeout, !self.retries.is_empty());
+        self.shared.queue.rest(timeout);
         Ok(())
     }
 
@@ -206,8 +209,13 @@ impl Indexer {
     }
 
     fn report(&self) {
-        let found = (self.found.len() + self.retries.len() + self.walks.len()) as u64 + u64::from(self.walking.is_some());
-        let report = |c: &mut progress::Counters| c.found = found;
-        self.shared.progress.update(report);
+        let found = (self.found.len() + self.walks.len()) as u64 + u64::from(self.walking.is_some());
+        let waiting = self.retries.len() as u64;
+        let at_work = !self.writer.is_empty();
+        self.shared.progress.update(|c| {
+            c.indexing |= at_work;
+            c.found = found;
+            c.waiting = waiting;
+        });
     }
 }

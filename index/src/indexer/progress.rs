@@ -29,6 +29,8 @@ pub(crate) struct Counters {
     pub queued: u64,
     /// Files that the indexer has found but not read.
     pub found: u64,
+    /// Files that will be tried again when some time has passed.
+    pub waiting: u64,
     /// Troubles of the index itself, listed among the skipped.
     pub notices: u64,
     /// The indexer is at work, or has been given some.
@@ -43,7 +45,7 @@ pub(crate) struct Counters {
 
 impl Counters {
     fn status(&self) -> IndexStatus {
-        let pending = self.unsettled + self.queued + self.found;
+        let pending = self.unsettled + self.queued + self.found + self.waiting;
         let state = if self.paused {
             IndexState::Paused
         } else if self.indexing || pending > 0 {

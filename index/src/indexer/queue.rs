@@ -82,13 +82,13 @@ impl Queue {
         }
     }
 
-    /// Rests until there is something to do or `timeout` has passed (without one: for ever). The index
-    /// counts as idle meanwhile unless `busy`: something is left that only time brings on.
-    pub(crate) fn rest(&self, timeout: Option<Duration>, busy: bool) {
+    /// Rests until there is something to do or `timeout` has passed (without one: for ever). The indexer
+    /// counts as idle meanwhile.
+    pub(crate) fn rest(&self, timeout: Option<Duration>) {
         let inner = self.lock();
         if !has_news(&inner) {
             // Under the queue's lock, so that a push can't come between the look and the word.
-            self.progress.update(|c| c.indexing = busy);
+            self.progress.update(|c| c.indexing = false);
         }
         self.wait(inner, timeout, |i| !has_news(i));
     }
@@ -144,7 +144,6 @@ fn has_news(inner: &Inner) -> bool {
     inner.stop || inner.paused || !inner.order.is_empty()
 }
 
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -173,10 +172,10 @@ mod tests {
         let progress = Arc::new(Progress::default());
         let queue = Arc::new(Queue::new(progress.clone()));
         queue.push("/a".into());
-        queue.rest(None, false);
+        queue.rest(None);
         assert_eq!(progress.status().state, IndexState::Indexing);
         queue.next();
-        queue.rest(Some(Duration::ZERO), false);
+        queue.rest(Some(Duration::ZERO));
         assert_eq!(progress.status().state, IndexState::Idle);
         queue.set_paused(true);
         assert_eq!(queue.next(), Next::Paused);

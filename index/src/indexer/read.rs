@@ -171,7 +171,9 @@ mod tests {
         let good = Fixed(Ok(blocks(&["Hello there."])));
         assert!(matches!(reading(&good, 5), Reading::Text(t) if t.chunks.len() == 1 && !t.title.is_empty()));
         assert!(matches!(reading(&good, 0), Reading::Skipped(r) if r.contains("empty")));
-        assert!(matches!(reading(&good, 200 << 20), Reading::Skipped(r) if r == "it has 200 MB, more than the limit of 1 MB"));
+        assert!(
+            matches!(reading(&good, 200 << 20), Reading::Skipped(r) if r == "it has 200 MB, more than the limit of 1 MB")
+        );
         assert!(matches!(reading(&Fixed(Ok(blocks(&[" "]))), 5), Reading::Skipped(r) if r.contains("no text")));
         assert!(matches!(reading(&Fixed(Err(ExtractError::Unavailable("x".into()))), 5), Reading::Later(_)));
         assert!(matches!(reading(&Fixed(Err(ExtractError::Skipped("x".into()))), 5), Reading::Skipped(_)));

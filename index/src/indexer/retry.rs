@@ -67,10 +67,6 @@ impl Retries {
     pub(crate) fn len(&self) -> usize {
         self.files.len()
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.files.is_empty()
-    }
 }
 
 #[cfg(test)]
@@ -91,6 +87,6 @@ mod tests {
             assert_eq!(retries.take_due(last), None);
         }
         assert!(!retries.plan(path));
-        assert!(retries.is_empty());
+        assert_eq!(retries.len(), 0);
     }
 }

@@ -7,8 +7,8 @@
 //! crash in between leaves the intent; its files are taken out at the next start and indexed again. Were
 //! the state written first, a crash would leave files that count as indexed and can't be found.
 
-use super::read::Text;
 use super::Shared;
+use super::read::Text;
 use crate::lexical::IndexedDocument;
 use crate::scan::Stamp;
 use crate::state::{Changes, FileRecord, Intent, SkipRecord, storage};
@@ -38,6 +38,22 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Counts a recorded change of a path that was `skipped` before it or not.
+    fn note(&mut self, change: &Change, skipped: bool) {
+        if let Some(old) = change.old() {
+            self.leave(old);
+        }
+        if let Change::Put { record, .. } = change {
+            self.enter(record);
+        }
+        let is_skipped = match change {
+            Change::Skip { .. } => true,
+            Change::Put { .. } | Change::Unskip => false,
+            Change::Remove { .. } => skipped,
+        };
+        self.skipped = (self.skipped + u64::from(is_skipped)).saturating_sub(u64::from(skipped));
+    }
+
     fn enter(&mut self, record: &FileRecord) {
         self.documents += 1;
         self.chunks += u64::from(record.chunks);
@@ -94,6 +110,8 @@ pub(crate) struct Writer {
     since: Option<Instant>,
     next_chunk: ChunkId,
     generation: u64,
+    /// The lexical writer holds memory.
+    warm: bool,
 }
 
 impl Writer {
@@ -107,7 +125,7 @@ impl Writer {
         let next_chunk = shared.state.next_chunk()?;
         let generation = shared.state.generation()?.max(shared.lexical.generation()?);
         shared.set_tally(tally);
-        Ok(Writer { shared, batch: BTreeMap::new(), bytes: 0, since: None, next_chunk, generation })
+        Ok(Writer { shared, batch: BTreeMap::new(), bytes: 0, since: None, next_chunk, generation, warm: false })
     }
 
     /// Takes out what an interrupted commit may have left behind; the paths are to be looked at again.
@@ -135,9 +153,8 @@ impl Writer {
         self.settle(path)?;
         let old = self.shared.state.file(path)?;
         let lang = text.lang.code();
-        let unchanged = |o: &&FileRecord| {
-            o.text_hash == text.hash && o.lang == lang && o.chunks as usize == text.chunks.len()
-        };
+        let unchanged =
+            |o: &&FileRecord| o.text_hash == text.hash && o.lang == lang && o.chunks as usize == text.chunks.len();
         // Touched, not changed: the passages keep their ids, and with them their embeddings.
         let kept = old.as_ref().filter(unchanged).map(|o| o.first_chunk);
         let chunks = u32::try_from(text.chunks.len()).unwrap_or(u32::MAX);
@@ -206,8 +223,22 @@ impl Writer {
         if below.next().is_some_and(|(first, _)| first.starts_with(path)) { self.commit() } else { Ok(()) }
     }
 
+    /// Whether nothing waits for a commit.
     pub(crate) fn is_empty(&self) -> bool {
         self.batch.is_empty()
+    }
+
+    /// Whether the lexical writer holds memory that [`Writer::cool`] would give back.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.warm
+    }
+
+    /// Gives memory back, after a commit.
+    pub(crate) fn cool(&mut self) -> Result<(), IndexError> {
+        self.commit()?;
+        self.warm = false;
+        self.shared.lexical.release_writer()?;
+        self.shared.state.flush()
     }
 
     /// Commits when the batch is large or old enough.
@@ -227,6 +258,7 @@ impl Writer {
         if let Err(error) = self.shared.lexical.release_writer() {
             tracing::warn!(%error, "giving up a batch");
         }
+        self.warm = false;
         self.since = None;
         self.bytes = 0;
         std::mem::take(&mut self.batch).into_keys().collect()
@@ -234,6 +266,7 @@ impl Writer {
 
     fn insert(&mut self, path: PathBuf, change: Change, bytes: usize) {
         self.since.get_or_insert_with(Instant::now);
+        self.warm |= change.is_lexical();
         self.bytes += bytes;
         self.batch.insert(path, change);
     }
@@ -242,7 +275,9 @@ impl Writer {
         if lexical {
             self.commit_lexical()?;
         }
-        self.record()
+        self.record()?;
+        self.shared.clear_notice("storage");
+        Ok(())
     }
 
     /// The first half of a commit: the intent and the lexical index.
@@ -263,35 +298,18 @@ impl Writer {
         let mut changes = Changes::default();
         self.collect(&mut changes).map_err(|e| self.unwritable(e))?;
         changes.fulfil(self.generation).map_err(|e| self.unwritable(e))?;
-        let skips_before = self.batch.keys().map(|p| self.shared.state.skip(p)).collect::<Result<Vec<_>, _>>()?;
+        let skipped = self.batch.keys().map(|p| Ok(self.shared.state.skip(p)?.is_some()));
+        let skipped = skipped.collect::<Result<Vec<bool>, IndexError>>()?;
         self.shared.state.apply(changes)?;
-        let batch = std::mem::take(&mut self.batch);
+        let batch: Vec<Change> = std::mem::take(&mut self.batch).into_values().collect();
         self.since = None;
         self.bytes = 0;
-        let mut dead = Vec::new();
-        let mut fresh = Vec::new();
         self.shared.with_tally(|tally| {
-            for (change, skip_before) in batch.values().zip(&skips_before) {
-                if let Some(old) = change.old() {
-                    tally.leave(old);
-                }
-                if let Change::Put { record, .. } = change {
-                    tally.enter(record);
-                }
-                let skip_after = match change {
-                    Change::Skip { .. } => true,
-                    Change::Put { .. } | Change::Unskip => false,
-                    Change::Remove { .. } => skip_before.is_some(),
-                };
-                tally.skipped = (tally.skipped + u64::from(skip_after)).saturating_sub(u64::from(skip_before.is_some()));
-                dead.extend(change.dead());
-            }
+            batch.iter().zip(skipped).for_each(|(change, skipped)| tally.note(change, skipped));
         });
-        for change in batch.into_values() {
-            if let Change::Put { record, .. } = change {
-                fresh.push(record);
-            }
-        }
+        let dead: Vec<Range<ChunkId>> = batch.iter().filter_map(Change::dead).collect();
+        let put = |change| if let Change::Put { record, .. } = change { Some(record) } else { None };
+        let fresh: Vec<FileRecord> = batch.into_iter().filter_map(put).collect();
         self.shared.backfill.drop_vectors(&dead)?;
         self.shared.backfill.offer(&self.shared, &fresh);
         self.shared.publish();
@@ -402,7 +420,8 @@ mod tests {
         put(&mut writer, "/d/a", "some words");
         writer.commit().unwrap();
         let mut changes = Changes::default();
-        let intent = Intent { generation: writer.generation + 1, paths: vec![b"/d/a".to_vec(), b"/d/caf\xe9".to_vec()] };
+        let intent =
+            Intent { generation: writer.generation + 1, paths: vec![b"/d/a".to_vec(), b"/d/caf\xe9".to_vec()] };
         changes.put_intent(&intent, writer.next_chunk).unwrap();
         shared.state.apply(changes).unwrap();
         shared.state.flush().unwrap();

@@ -19,8 +19,7 @@ fn files_get_embeddings_once_and_touched_ones_keep_them() {
     h.add();
     assert_eq!(embedded(&h), (100, 100), "German is not this embedder's");
     assert_eq!(h.embedder.background.load(Ordering::SeqCst), 100);
-    let query =
-        Query { text: "walrus ice".into(), limit: 5, folder: None, kind: None, mode: Mode::Vector };
+    let query = Query { text: "walrus ice".into(), limit: 5, folder: None, kind: None, mode: Mode::Vector };
     assert_eq!(h.index().search(&query).unwrap().hits.len(), 5);
     h.reopen();
     h.idle();

@@ -243,8 +243,7 @@ impl Drop for Harness {
 }
 
 fn found(index: &Index, root: &Path, words: &str) -> Vec<String> {
-    let query =
-        Query { text: words.to_owned(), limit: 100, folder: None, kind: None, mode: Mode::Lexical };
+    let query = Query { text: words.to_owned(), limit: 100, folder: None, kind: None, mode: Mode::Lexical };
     let hits = index.search(&query).unwrap().hits;
     let name = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
     let mut names: Vec<String> = hits.iter().map(|hit| name(&hit.path)).collect();
