@@ -31,7 +31,7 @@ fn what_is_added_is_found_and_a_restart_reads_nothing_again() {
     assert_eq!(h.extractor.calls(), 2);
     assert_eq!(h.found("walrus"), ["a.txt"]);
     assert_eq!(h.index().status().documents, 2);
-    assert_eq!(h.index().folders(), [h.root.clone()]);
+    assert_eq!(h.index().folders(), std::slice::from_ref(&h.root));
 }
 
 #[test]
