@@ -52,7 +52,7 @@ fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
 
 fn run(system: bool) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env("HOB_LOG").unwrap_or_else(|_| EnvFilter::new("info,tantivy=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).with_target(false).init();
     let paths = Paths::from_environment().map_err(anyhow::Error::msg)?;
     let settings = Settings::load(&paths.settings_files()).map_err(anyhow::Error::msg)?;
     // Two workers are enough for a service that waits; each thread costs memory while it idles.

@@ -115,7 +115,7 @@ impl Scene {
 
     /// A connection to the private bus.
     pub async fn connect(&self) -> Result<zbus::Connection> {
-        Ok(zbus::connection::Builder::address(self.address.as_str())?.build().await?)
+        Ok(zbus::connection::Builder::address(self.address.as_str()).build().await?)
     }
 
     /// Gives a command this scene's bus and folders, and nothing of the user's.

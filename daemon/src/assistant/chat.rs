@@ -1,6 +1,6 @@
 //! Talking: the chat model alone, with the conversation so far.
 
-use super::generate::message;
+use super::generate::{Sink, message};
 use super::{Answer, Ask, Assistant, Event};
 use crate::error::{HobError, Kind};
 use hob_engine::{GenerateSpec, Message};
@@ -16,7 +16,7 @@ impl Assistant {
     pub(super) async fn chat(&self, ask: &Ask<'_>) -> Result<Answer, HobError> {
         let mut turns = ask.options.session.as_deref().map(|id| self.sessions.turns(id)).unwrap_or_default();
         let generated = loop {
-            match self.generate(ask.options.model.as_deref(), spec(ask, &turns), async |text| ask.delta(text).await).await {
+            match self.generate(ask.options.model.as_deref(), spec(ask, &turns), Sink::Caller(ask)).await {
                 // The oldest turns fall out; a single prompt that is too long is the caller's to mend.
                 Err(error) if error.kind == Kind::TooLong && !turns.is_empty() => {
                     turns.drain(..turns.len().min(2));

@@ -5,6 +5,7 @@
 //! `hob model list`; `CheckResult::passed` says what it takes.
 
 use super::Assistant;
+use super::generate::Sink;
 use super::grounded::{NO_ANSWER, grounded_spec};
 use crate::error::HobError;
 use crate::models::checks::CheckResult;
@@ -33,7 +34,7 @@ impl Assistant {
             let notes: Vec<&str> = hob_index::sentences::split(&item.passage).into_iter().map(|r| item.passage[r].trim()).collect();
             let spec = grounded_spec(&item.question, &notes, 0);
             let path = entry.path.to_string_lossy();
-            let said = self.generate(Some(&entry.id), spec, async |_| {}).await;
+            let said = self.generate(Some(&entry.id), spec, Sink::Silent).await;
             let said = said.map_err(|e| HobError::new(e.kind, format!("{path}: {e}")))?.text;
             match item.answerable {
                 true => answered += u32::from(contains_any(&said, &item.answers)),

@@ -1,6 +1,7 @@
 //! One generation: from messages to a stream of text, on a leased model.
 
-use super::{Assistant, Usage};
+use super::verify::Verifier;
+use super::{Ask, Assistant, Usage};
 use crate::error::HobError;
 use hob_engine::{Finish, GenerateSpec, Message, ModelReply, ModelRequest, Role};
 
@@ -16,18 +17,38 @@ pub(super) struct Generated {
     pub usage: Usage,
 }
 
+/// Where generated text goes as it comes.
+pub(super) enum Sink<'a> {
+    /// Nowhere: only the whole matters.
+    Silent,
+    /// To the caller.
+    Caller(&'a Ask<'a>),
+    /// To the caller, sentence by sentence, as far as it is backed.
+    Verified(&'a Ask<'a>, &'a mut Verifier),
+}
+
+impl Sink<'_> {
+    async fn push(&mut self, text: &str) {
+        match self {
+            Self::Silent => {}
+            Self::Caller(ask) => ask.delta(text).await,
+            Self::Verified(ask, verifier) => ask.delta_unless_empty(&verifier.push(text)).await,
+        }
+    }
+}
+
 /// A turn of a conversation.
 pub(super) fn message(role: &str, content: impl Into<String>) -> Message {
     Message { role: role.into(), content: content.into() }
 }
 
 impl Assistant {
-    /// Generates, handing each piece of text to `piece` as it comes.
+    /// Generates, handing each piece of text to `sink` as it comes.
     pub(super) async fn generate(
         &self,
         model: Option<&str>,
         spec: GenerateSpec,
-        mut piece: impl AsyncFnMut(&str),
+        mut sink: Sink<'_>,
     ) -> Result<Generated, HobError> {
         let lease = self.models.lease(model, Role::Chat).await?;
         let mut replies = lease.host().request(ModelRequest::Generate(spec)).await?;
@@ -35,7 +56,7 @@ impl Assistant {
         while let Some(reply) = replies.next().await? {
             match reply {
                 ModelReply::Delta(delta) => {
-                    piece(&delta).await;
+                    sink.push(&delta).await;
                     text.push_str(&delta);
                 }
                 ModelReply::Done { finish, usage } => {

@@ -1,7 +1,7 @@
 //! Generating from the user's files: a prompt of passages, an answer of which every particular
 //! stands in them, and the sentences that back it.
 
-use super::generate::message;
+use super::generate::{Sink, message};
 use super::quote::{choose, citation};
 use super::verify::Verifier;
 use super::{Answer, Ask, Assistant, Citation, Event};
@@ -26,7 +26,7 @@ impl Assistant {
             let spec = grounded_spec(ask.prompt, &notes, ask.options.seed);
             // The question's own words may be repeated; they are the user's.
             let mut verifier = Verifier::new(notes.iter().copied().chain([ask.prompt]));
-            let shown = async |text: &str| ask.delta_unless_empty(&verifier.push(text)).await;
+            let shown = Sink::Verified(ask, &mut verifier);
             match self.generate(ask.options.model.as_deref(), spec, shown).await {
                 Err(error) if error.kind == Kind::TooLong && evidence.len() > 1 => evidence.truncate(evidence.len() / 2),
                 other => break (other?, verifier),

@@ -1,6 +1,6 @@
 //! The task verbs: summarise, rewrite, proofread, translate a text with the chat model.
 
-use super::generate::{Generated, message};
+use super::generate::{Generated, Sink, message};
 use super::types::{TextOptions, TextTask};
 use super::verify::Verifier;
 use super::{Answer, Ask, AskOptions, Assistant, Event, MAX_PROMPT, Updates};
@@ -75,7 +75,7 @@ impl Assistant {
             max_tokens: if ask.options.max_tokens == 0 { SUMMARY_TOKENS } else { ask.options.max_tokens },
             ..GenerateSpec::default()
         };
-        let shown = async |text: &str| ask.delta_unless_empty(&verifier.push(text)).await;
+        let shown = Sink::Verified(ask, &mut verifier);
         let generated = self.generate(ask.options.model.as_deref(), spec, shown).await?;
         let mut text = self.close(ask, verifier).await;
         if text.is_empty() {
@@ -104,7 +104,7 @@ impl Assistant {
                 max_tokens: ask.options.max_tokens,
                 ..GenerateSpec::default()
             };
-            let part = self.generate(ask.options.model.as_deref(), spec, async |text| ask.delta(text).await).await?;
+            let part = self.generate(ask.options.model.as_deref(), spec, Sink::Caller(ask)).await?;
             whole = Some(match whole {
                 None => part,
                 Some(before) => joined(before, part),

@@ -3,6 +3,7 @@
 //! Must not know: D-Bus, prompts. A skill's code never runs in this process.
 
 mod call;
+mod examples;
 mod registry;
 pub mod router;
 mod routing;

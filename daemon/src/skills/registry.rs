@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 pub struct Installed {
     /// Its manifest.
     pub manifest: Manifest,
-    /// The folder it was found in.
-    pub folder: PathBuf,
     /// The library to load.
     pub library: PathBuf,
     /// A compiled schema per intent.
@@ -66,7 +64,7 @@ fn read(folder: &Path) -> Result<Installed, String> {
     }
     let schemas = manifest.intents.iter().map(|intent| Ok((intent.name.clone(), compile(&file, intent)?)));
     let schemas = schemas.collect::<Result<_, String>>()?;
-    Ok(Installed { folder: folder.to_path_buf(), library, schemas, manifest })
+    Ok(Installed { library, schemas, manifest })
 }
 
 fn compile(file: &Path, intent: &Intent) -> Result<jsonschema::Validator, String> {

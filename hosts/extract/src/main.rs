@@ -44,7 +44,7 @@ fn run() -> anyhow::Result<()> {
 /// Answers one request after the other. A cancelled one is finished all the same: the daemon
 /// ends a host that takes too long.
 fn serve(mut requests: Requests<ExtractRequest>, replier: &Replier<ExtractReply>) -> Result<(), WireError> {
-    while let Some(message) = requests.next()? {
+    while let Some(message) = requests.receive()? {
         match message {
             ToHost::Request { id, body } => answer(replier, id, &body)?,
             ToHost::Cancel { .. } => {}

@@ -24,7 +24,7 @@ fn serve() {
     harden(&Limits { open_files: Some(64), ..Limits::default() }).expect("harden");
     let (mut requests, replier) = connect::<String, String>("saboteur").expect("connect");
     let mut cancelled = Vec::new();
-    while let Ok(Some(message)) = requests.next() {
+    while let Ok(Some(message)) = requests.receive() {
         match message {
             ToHost::Request { id, body } => match body.as_str() {
                 "die" => std::process::abort(),

@@ -85,7 +85,7 @@ pub fn over<Q: DeserializeOwned, R: Serialize>(
 
 impl<Q: DeserializeOwned> Requests<Q> {
     /// Waits for the next message; `Ok(None)` when the daemon closed the wire.
-    pub fn next(&mut self) -> Result<Option<ToHost<Q>>, WireError> {
+    pub fn receive(&mut self) -> Result<Option<ToHost<Q>>, WireError> {
         read_frame(&mut self.from)
     }
 }

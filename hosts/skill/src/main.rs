@@ -43,7 +43,7 @@ fn main() -> anyhow::Result<()> {
 /// ends the process whatever the skill does.
 fn read_wire(mut requests: Requests<SkillRequest>, queue: &SyncSender<ToHost<SkillRequest>>) {
     loop {
-        match requests.next() {
+        match requests.receive() {
             Ok(Some(message)) => {
                 if queue.send(message).is_err() {
                     return; // The main thread is on its way out.

@@ -20,7 +20,7 @@ use vectors::{Nearest, Rows};
 /// How many candidates a ranking names.
 pub const CANDIDATES: usize = 5;
 /// Intents whose examples are compared one by one, after their centroids.
-const SHORTLIST: usize = 48;
+const SHORTLIST: usize = 24;
 /// What likeness by letters adds to likeness by meaning.
 const LEXICAL_SHARE: f32 = 0.2;
 /// What the head's opinion adds.

@@ -98,7 +98,7 @@ const TELLTALE: &[(&str, &str)] = &[
         "pt",
         "o os a as um uma de do da dos das em no na nos nas para por com que qual quais quando onde quem como quanto \
          quantos quantas e ou meu minha me eu voce esta este isto foi era sao ate daqui ao aos pelo pela mais nao hoje \
-         amanha horas hora minutos abre mostra procura cancela define poe qual ha faltam tem seu sua",
+         amanha horas hora minutos abre mostra procura cancela define poe qual ha faltam tem seu sua lembra avisa acorda desliga",
     ),
     (
         "es",
@@ -110,7 +110,8 @@ const TELLTALE: &[(&str, &str)] = &[
         "de",
         "der die das den dem des ein eine einen einem einer von zu zum zur fur in im auf am ist sind war waren was wann \
          wo welche welcher welches wer wie viel viele mein meine mir mich ich du sie es und oder mit aus bitte kann nicht \
-         bis heute morgen uhr stunde stunden minuten offne zeige stelle finde such suche nach",
+         bis heute morgen uhr um stunde stunden minuten offne zeige zeig stelle stell finde such suche nach weck wecker erinnere \
+         losche sag noch",
     ),
     (
         "fr",
@@ -231,6 +232,7 @@ mod tests {
             ("打开 downloads 文件夹", Some("zh")),
             ("ouvre le dossier des téléchargements", Some("fr")),
             ("¿qué hora es?", Some("es")),
+            ("Wecker um 6:30 bitte", Some("de")),
             ("42", None),
         ] {
             assert_eq!(language(text), code, "{text}");

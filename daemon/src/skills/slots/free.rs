@@ -2,7 +2,7 @@
 //! examples ("for the …", "called …", "open … folder"); the value is always a piece of the request itself.
 
 use super::schema::{Kind, Slot};
-use super::{Annotated, Request, Taken};
+use super::{Annotated, Frame, Request, Taken};
 use crate::skills::router::text::{Word, is_unspaced, words};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -10,20 +10,22 @@ use std::ops::Range;
 
 /// A context counts when at least this share of its occurrences in the examples stand at the parameter.
 const TRUSTED: f32 = 0.34;
+/// From here on a value may be longer than any of the examples'.
+const CERTAIN: f32 = 0.7;
 /// Stands for a part that is taken by a typed value.
 const TAKEN: &str = "\u{0}";
 
-/// Words before a value that are not part of it, unless the examples' values begin with them.
-const ARTICLES: &[&str] = &[
-    "the", "a", "an", "my", "our", "o", "os", "as", "um", "uma", "meu", "minha", "el", "la", "los", "las", "un", "una",
-    "mi", "der", "die", "das", "den", "dem", "ein", "eine", "einen", "mein", "meine", "meinen", "le", "les", "une",
-    "mon", "ma", "mes",
+/// Words before a value that are not part of it, unless most of the examples' values begin with them.
+pub(super) const ARTICLES: &[&str] = &[
+    "the", "a", "an", "my", "our", "o", "os", "as", "um", "uma", "meu", "minha", "meus", "minhas", "do", "da", "dos",
+    "das", "el", "la", "los", "las", "un", "una", "mi", "mis", "del", "der", "die", "das", "den", "dem", "ein", "eine",
+    "einen", "mein", "meine", "meinen", "le", "les", "une", "mon", "ma", "mes", "du", "des",
 ];
 /// Words that join a typed value to the sentence; they belong to that value, not to the free text before it.
 pub(super) const JOINTS: &[&str] = &[
     "in", "at", "on", "for", "by", "of", "from", "after", "before", "since", "until", "within", "about", "and", "with",
-    "to", "em", "de", "as", "para", "por", "ate", "desde", "daqui", "e", "en", "a", "um", "auf", "fur", "bis", "seit",
-    "von", "und", "dans", "pour", "depuis",
+    "to", "em", "no", "na", "nos", "nas", "de", "as", "para", "por", "ate", "desde", "daqui", "e", "en", "a", "um",
+    "auf", "fur", "bis", "seit", "von", "und", "dans", "pour", "depuis",
 ];
 /// Words after a value that are politeness or time, not part of it.
 const TAILS: &[&str] =
@@ -33,17 +35,22 @@ const TAILS: &[&str] =
 struct Token {
     folded: String,
     range: Range<usize>,
+    /// No free value may hold it.
+    taken: bool,
 }
 
-/// Fills free parameters: the surest first, required ones also without a known context.
-pub fn fill(request: &mut Request<'_>, slots: &[Slot], examples: &[Annotated]) {
+/// Fills free parameters: the surest first, required ones and files also without a known context.
+pub fn fill(request: &mut Request<'_>, slots: &[Slot], examples: &[Annotated], frame: &Frame) {
     let mut open: Vec<&Slot> = slots.iter().filter(|s| s.kind == Kind::Free).collect();
-    let learned = Learned::from(examples, &open);
-    while let Some((at, range)) = surest(request, &open, &learned) {
+    if open.is_empty() {
+        return;
+    }
+    let learned = Learned::from(examples, slots);
+    while let Some((at, range)) = surest(request, slots, &open, &learned, frame) {
         take(request, open.remove(at), range);
     }
     for slot in open.into_iter().filter(|s| s.required || s.file) {
-        if let Some(range) = without_context(request, slot, &learned) {
+        if let Some(range) = without_context(request, slots, slot, frame) {
             take(request, slot, range);
         }
     }
@@ -54,20 +61,24 @@ fn take(request: &mut Request<'_>, slot: &Slot, range: Range<usize>) {
     request.taken.push(Taken { slot: slot.name.clone(), range, value });
 }
 
-fn surest(request: &Request<'_>, open: &[&Slot], learned: &Learned) -> Option<(usize, Range<usize>)> {
-    let tokens = tokens(request.text, request.taken.iter().map(|t| &t.range));
+fn surest(
+    request: &Request<'_>,
+    slots: &[Slot],
+    open: &[&Slot],
+    learned: &Learned,
+    frame: &Frame,
+) -> Option<(usize, Range<usize>)> {
+    let tokens = tokens(request.text, slots, request.taken.iter().map(|t| (&t.slot, &t.range)));
     let each = open.iter().enumerate().filter_map(|(n, slot)| {
-        let (trust, range) = learned.contexts.get(&slot.name)?.best(&tokens, request, slot, learned)?;
+        let (trust, range) = learned.contexts.get(&slot.name)?.best(&tokens, request, slot, frame)?;
         Some((trust, n, range))
     });
     each.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1))).map(|(_, n, range)| (n, range))
 }
 
-/// What the examples teach.
+/// What the examples teach, per free parameter.
 struct Learned {
     contexts: HashMap<String, Contexts>,
-    /// Words that stand outside free values.
-    plain: HashSet<String>,
 }
 
 /// Where one parameter's values stand.
@@ -77,92 +88,86 @@ struct Contexts {
     before: HashMap<String, (f32, f32)>,
     /// The word after: the same.
     after: HashMap<String, (f32, f32)>,
-    /// Values that begin with an article, of all values.
+    values: usize,
+    /// Values that begin with an article.
     articles: usize,
     /// Most words of a value.
     longest: usize,
 }
 
 impl Learned {
-    fn from(examples: &[Annotated], open: &[&Slot]) -> Self {
-        let mut learned = Self {
-            contexts: open.iter().map(|s| (s.name.clone(), Contexts::default())).collect(),
-            plain: HashSet::new(),
-        };
+    fn from(examples: &[Annotated], slots: &[Slot]) -> Self {
+        let free = slots.iter().filter(|s| s.kind == Kind::Free);
+        let mut contexts: HashMap<String, Contexts> = free.map(|s| (s.name.clone(), Contexts::default())).collect();
         for example in examples {
-            let is_free = |name: &str| open.iter().any(|s| s.name == name);
-            let typed = example.slots.iter().filter(|(name, _)| !is_free(name)).map(|(_, range)| range);
-            let free: Vec<_> = example.slots.iter().filter(|(name, _)| is_free(name)).collect();
-            let tokens = tokens(&example.text, typed);
-            let inside = |t: &Token| free.iter().any(|(_, r)| r.start <= t.range.start && t.range.end <= r.end);
-            learned.plain.extend(tokens.iter().filter(|t| !inside(t)).map(|t| t.folded.clone()));
-            for (name, contexts) in &mut learned.contexts {
+            let (free, typed): (Vec<_>, Vec<_>) =
+                example.slots.iter().partition(|(name, _)| contexts.contains_key(name));
+            let tokens = tokens(&example.text, slots, typed.into_iter().map(|(name, range)| (name, range)));
+            for (name, contexts) in &mut contexts {
                 contexts.learn(&tokens, free.iter().filter(|(n, _)| n == name).map(|(_, r)| r));
             }
         }
-        learned
+        Self { contexts }
     }
 }
 
 impl Contexts {
     fn learn<'r>(&mut self, tokens: &[Token], values: impl Iterator<Item = &'r Range<usize>>) {
-        let mut starts = HashSet::new();
-        let mut ends = HashSet::new();
+        let (mut starts, mut ends) = (HashSet::new(), HashSet::new());
         for value in values {
-            let inside: Vec<usize> = (0..tokens.len())
-                .filter(|n| value.start <= tokens[*n].range.start && tokens[*n].range.end <= value.end)
-                .collect();
+            let within = |t: &Token| value.start <= t.range.start && t.range.end <= value.end;
+            let inside: Vec<usize> = (0..tokens.len()).filter(|n| within(&tokens[*n])).collect();
             let (Some(first), Some(last)) = (inside.first(), inside.last()) else { continue };
-            self.articles += usize::from(ARTICLES.contains(&tokens[*first].folded.as_str()));
+            self.values += 1;
+            self.articles += usize::from(is_article(&tokens[*first]));
             self.longest = self.longest.max(inside.len());
             starts.insert(*first);
             ends.insert(*last);
         }
-        for n in 0..=tokens.len() {
-            // A typed value can't begin free text, so what stands before one says nothing about this parameter.
-            if tokens.get(n).is_some_and(|t| t.folded == TAKEN) {
-                continue;
+        let count = |table: &mut HashMap<String, (f32, f32)>, context: String, hit: bool| {
+            let (hits, all) = table.entry(context).or_default();
+            *all += 1.0;
+            *hits += f32::from(u8::from(hit));
+        };
+        for n in 0..tokens.len() {
+            // Neither a typed value nor an article begins free text, so what stands before them says nothing.
+            if !tokens[n].taken && (!is_article(&tokens[n]) || starts.contains(&n)) {
+                let hit = starts.contains(&n);
+                befores(tokens, n).into_iter().for_each(|context| count(&mut self.before, context, hit));
             }
-            for context in befores(tokens, n) {
-                let (hits, all) = self.before.entry(context).or_default();
-                *all += 1.0;
-                *hits += f32::from(u8::from(starts.contains(&n)));
-            }
-            if n > 0 && n < tokens.len() {
-                let (hits, all) = self.after.entry(tokens[n].folded.clone()).or_default();
-                *all += 1.0;
-                *hits += f32::from(u8::from(ends.contains(&(n - 1))));
+            if n > 0 {
+                count(&mut self.after, tokens[n].folded.clone(), ends.contains(&(n - 1)));
             }
         }
     }
 
-    fn trust(table: &HashMap<String, (f32, f32)>, context: &str) -> f32 {
-        table.get(context).map_or(0.0, |(hits, all)| hits / (all + 0.5))
+    /// How sure it is that a value starts here, by the words before it; two words count more than one.
+    fn trust(&self, tokens: &[Token], start: usize) -> f32 {
+        let (mut hits, mut all) = (0.0, 0.5);
+        for (weight, context) in [1.0, 2.0].into_iter().zip(befores(tokens, start)) {
+            let (h, a) = self.before.get(&context).copied().unwrap_or_default();
+            hits += weight * h;
+            all += weight * a;
+        }
+        hits / all
     }
 
     /// The best place for a value: how sure, and where.
-    fn best(
-        &self,
-        tokens: &[Token],
-        request: &Request<'_>,
-        slot: &Slot,
-        learned: &Learned,
-    ) -> Option<(f32, Range<usize>)> {
+    fn best(&self, tokens: &[Token], request: &Request<'_>, slot: &Slot, frame: &Frame) -> Option<(f32, Range<usize>)> {
         let mut best: Option<(f32, Range<usize>)> = None;
-        for start in (0..tokens.len()).filter(|n| tokens[*n].folded != TAKEN) {
-            // The longer context knows better, if it was seen at all.
-            let sure = befores(tokens, start)
-                .into_iter()
-                .rev()
-                .find(|c| self.before.contains_key(c))
-                .map_or(0.0, |c| Self::trust(&self.before, &c));
-            if sure < TRUSTED {
+        for start in (0..tokens.len()).filter(|n| !tokens[*n].taken) {
+            let (end, closed) = self.end(tokens, start, frame);
+            let mut sure = self.trust(tokens, start) + if closed { 0.2 } else { 0.0 };
+            // A word that only ever frames values rarely begins one: not "called report" after "the file".
+            if frame.holds(&tokens[start].folded) && !is_article(&tokens[start]) {
+                sure *= 0.5;
+            }
+            if sure < TRUSTED || best.as_ref().is_some_and(|(trust, _)| sure <= *trust) {
                 continue;
             }
-            let (end, closed) = self.end(tokens, start, learned);
-            let Some(range) = self.trimmed(tokens, start, end, request.text, slot, learned) else { continue };
-            let sure = sure + if closed { 0.2 } else { 0.0 };
-            if best.as_ref().is_none_or(|(trust, _)| sure > *trust) && request.is_free(&range) {
+            let Some(range) = self.trimmed(tokens, start, end, request.text, slot, frame) else { continue };
+            let count = tokens.iter().filter(|t| range.start <= t.range.start && t.range.end <= range.end).count();
+            if request.is_free(&range) && (sure >= CERTAIN || self.longest > 2 || count <= self.longest + 1) {
                 best = Some((sure, range));
             }
         }
@@ -170,15 +175,15 @@ impl Contexts {
     }
 
     /// One past the value's last token, and whether a known context closes it.
-    fn end(&self, tokens: &[Token], start: usize, learned: &Learned) -> (usize, bool) {
+    fn end(&self, tokens: &[Token], start: usize, frame: &Frame) -> (usize, bool) {
         for n in start + 1..tokens.len() {
-            if tokens[n].folded == TAKEN {
-                let joint = n > start + 1 && JOINTS.contains(&tokens[n - 1].folded.as_str());
-                return (if joint { n - 1 } else { n }, true);
-            }
             let (hits, all) = self.after.get(&tokens[n].folded).copied().unwrap_or_default();
+            if tokens[n].taken {
+                let joint = n > start + 1 && JOINTS.contains(&tokens[n - 1].folded.as_str());
+                return (if joint { n - 1 } else { n }, hits > 0.0 || joint);
+            }
             // After a word that no example's frame holds, one example is enough: "pizza timer" after "rice timer".
-            let strange = !learned.plain.contains(&tokens[n - 1].folded);
+            let strange = !frame.holds(&tokens[n - 1].folded);
             if hits / (all + 0.5) >= TRUSTED || hits > 0.0 && strange {
                 return (n, true);
             }
@@ -193,45 +198,42 @@ impl Contexts {
         mut end: usize,
         text: &str,
         slot: &Slot,
-        learned: &Learned,
+        frame: &Frame,
     ) -> Option<Range<usize>> {
-        let is = |n: usize, list: &[&str]| list.contains(&tokens[n].folded.as_str());
-        while end > start && is(end - 1, TAILS) {
+        while end > start && TAILS.contains(&tokens[end - 1].folded.as_str()) {
             end -= 1;
         }
-        while self.articles == 0 && start + 1 < end && is(start, ARTICLES) {
+        while self.articles * 2 <= self.values && start + 1 < end && is_article(&tokens[start]) {
             start += 1;
         }
-        // Words that no example has inside a value are no value of their own: "open the folder" names no folder.
-        let only_plain = (start..end).all(|n| {
-            learned.plain.contains(&tokens[n].folded) && !tokens[n].folded.chars().any(|c| c.is_ascii_digit())
-        });
-        if start >= end || only_plain && !self.known_value(start, end) {
+        let range = tokens.get(start)?.range.start..tokens.get(end.checked_sub(1)?)?.range.end;
+        // Words that no example has inside a value are no value of their own: "open the folder" names no folder. A
+        // longer run of them may be one: "call Ana about the timer".
+        let long = end - start >= 3 && self.longest >= 3;
+        if start >= end || !long && frame.holds(&text[range.clone()]) {
             return None;
         }
-        Some(widened(text, tokens[start].range.start..tokens[end - 1].range.end, slot.file))
-    }
-
-    /// Long runs of plain words are values ("call Ana for the report"), short ones are the template's own words.
-    fn known_value(&self, start: usize, end: usize) -> bool {
-        end - start >= 3 && end - start <= self.longest.max(3)
+        Some(widened(text, range, slot.file))
     }
 }
 
-/// The one and the two tokens before a place, the shorter first; a sentence's start counts as a token.
+fn is_article(token: &Token) -> bool {
+    ARTICLES.contains(&token.folded.as_str())
+}
+
+/// The one and the two words before a place, the shorter first, looking past articles; a sentence's start counts as a
+/// word.
 fn befores(tokens: &[Token], at: usize) -> Vec<String> {
-    let word = |back: usize| match at.checked_sub(back) {
-        Some(n) => Some(tokens[n].folded.as_str()),
-        None if at + 1 == back => Some("^"),
-        None => None,
-    };
-    let one = word(1).unwrap_or("^").to_string();
-    let two = word(2).map(|w| format!("{w} {one}"));
-    std::iter::once(one).chain(two).collect()
+    let mut at = at;
+    while at > 0 && is_article(&tokens[at - 1]) {
+        at -= 1;
+    }
+    let word = |back: usize| at.checked_sub(back).map_or("^", |n| tokens[n].folded.as_str());
+    if at == 0 { vec!["^".to_string()] } else { vec![word(1).to_string(), format!("{} {}", word(2), word(1))] }
 }
 
 /// Without a known context: quoted words, a file's name, else the longest run of words that no example's frame holds.
-fn without_context(request: &Request<'_>, slot: &Slot, learned: &Learned) -> Option<Range<usize>> {
+fn without_context(request: &Request<'_>, slots: &[Slot], slot: &Slot, frame: &Frame) -> Option<Range<usize>> {
     let free = |range: &Range<usize>| request.is_free(range);
     if let Some(range) = quoted(request.text).filter(free) {
         return Some(range);
@@ -244,26 +246,18 @@ fn without_context(request: &Request<'_>, slot: &Slot, learned: &Learned) -> Opt
     if !slot.required {
         return None;
     }
-    let tokens = tokens(request.text, request.taken.iter().map(|t| &t.range));
-    let strange = |t: &Token| {
-        t.folded != TAKEN
-            && !learned.plain.contains(&t.folded)
-            && ![ARTICLES, JOINTS, TAILS].iter().any(|l| l.contains(&t.folded.as_str()))
-    };
-    let mut longest: Option<Range<usize>> = None;
-    let mut run: Option<Range<usize>> = None;
+    let tokens = tokens(request.text, slots, request.taken.iter().map(|t| (&t.slot, &t.range)));
+    let common = |t: &Token| [ARTICLES, JOINTS, TAILS].iter().any(|list| list.contains(&t.folded.as_str()));
+    let strange = |t: &Token| !t.taken && !common(t) && !frame.holds(&t.folded);
+    let (mut longest, mut run) = (0..0, 0..0);
     for (n, token) in tokens.iter().enumerate() {
-        run = match (run, strange(token)) {
-            (Some(run), true) => Some(run.start..n + 1),
-            (None, true) => Some(n..n + 1),
-            (_, false) => None,
-        };
-        if let Some(run) = run.as_ref().filter(|r| r.len() > longest.as_ref().map_or(0, Range::len)) {
-            longest = Some(run.clone());
+        run = if !strange(token) { n + 1..n + 1 } else { run.start..n + 1 };
+        if run.len() > longest.len() {
+            longest = run.clone();
         }
     }
-    let run = longest?;
-    Some(widened(request.text, tokens[run.start].range.start..tokens[run.end - 1].range.end, slot.file)).filter(free)
+    let range = tokens.get(longest.start)?.range.start..tokens.get(longest.end.checked_sub(1)?)?.range.end;
+    Some(widened(request.text, range, slot.file)).filter(free)
 }
 
 /// What stands between quotation marks.
@@ -312,13 +306,20 @@ fn widened(text: &str, range: Range<usize>, file: bool) -> Range<usize> {
     start..end.max(range.end)
 }
 
-/// The words of a text; each taken part as one token.
-fn tokens<'r>(text: &str, taken: impl Iterator<Item = &'r Range<usize>>) -> Vec<Token> {
-    let taken: Vec<&Range<usize>> = taken.collect();
-    let outside = |w: &Word| taken.iter().all(|t| w.range.end <= t.start || t.end <= w.range.start);
+/// The words of a text. A part that a typed value has taken is one token; the words of an enum stay words, since the
+/// examples' frames hold them too ("stop the pasta timer").
+fn tokens<'r>(text: &str, slots: &[Slot], taken: impl Iterator<Item = (&'r String, &'r Range<usize>)>) -> Vec<Token> {
+    let is_choice = |name: &str| slots.iter().any(|s| s.name == name && matches!(s.kind, Kind::Choice(_)));
+    let (named, typed): (Vec<_>, Vec<_>) = taken.partition(|(name, _)| is_choice(name));
+    let touches = |list: &[(&String, &Range<usize>)], w: &Word| {
+        list.iter().any(|(_, t)| t.start < w.range.end && w.range.start < t.end)
+    };
+    let outside = words(text).into_iter().filter(|w| !touches(&typed, w));
     let mut tokens: Vec<Token> =
-        words(text).into_iter().filter(outside).map(|w| Token { folded: w.folded, range: w.range }).collect();
-    tokens.extend(taken.iter().map(|t| Token { folded: TAKEN.to_string(), range: (*t).clone() }));
+        outside.map(|w| Token { taken: touches(&named, &w), folded: w.folded, range: w.range }).collect();
+    let whole =
+        |(_, range): &(&String, &Range<usize>)| Token { folded: TAKEN.into(), range: (*range).clone(), taken: true };
+    tokens.extend(typed.iter().map(whole));
     tokens.sort_by_key(|t| t.range.start);
     tokens
 }

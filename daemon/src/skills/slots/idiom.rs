@@ -116,3 +116,24 @@ pub fn looks_back(text: &str) -> bool {
 pub fn since(text: &str) -> Vec<Range<usize>> {
     words(text).into_iter().filter(|w| SINCE.contains(&w.folded.as_str())).map(|w| w.range).collect()
 }
+
+/// Words between the ends of a span of dates.
+const AND: &[&str] =
+    &["and", "to", "until", "till", "e", "a", "ate", "und", "bis", "y", "hasta", "et", "au", "到", "和", "至"];
+
+/// Where the second of two dates in an expression starts: at the word between them that is nearest the middle.
+pub fn middle(text: &str, range: &Range<usize>) -> usize {
+    let middle = range.start.midpoint(range.end);
+    let inside = words(&text[range.clone()]).into_iter();
+    let between = inside.filter(|w| AND.contains(&w.folded.as_str())).map(|w| range.start + w.range.end);
+    between.min_by_key(|at| at.abs_diff(middle)).unwrap_or_else(|| super::boundary(text, middle))
+}
+
+/// Words for today.
+const TODAY: &[&str] =
+    &["today", "hoje", "heute", "hoy", "aujourd'hui", "oggi", "vandaag", "今", "天", "日", "сегодня"];
+
+/// Whether the words name today. Rules of some languages give today for what they can't reckon ("Ano Novo").
+pub fn names_today(text: &str) -> bool {
+    words(text).iter().any(|w| TODAY.contains(&w.folded.as_str()))
+}

@@ -9,10 +9,11 @@ mod idiom;
 mod schema;
 mod typed;
 
-use super::router::text::words;
+use super::router::text::{Word, is_unspaced, words};
 use jiff::ZonedDateTime;
 use schema::{Kind, Slot};
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 use std::ops::Range;
 
 pub use typed::warm_up;
@@ -67,20 +68,57 @@ impl Request<'_> {
 /// [`language`](super::router::text::language)), `now` the user's clock, `parameters` the intent's JSON Schema with
 /// `x-type`, `x-copy` and `x-synonyms`, `examples` the intent's annotated examples.
 pub fn fill(text: &str, language: &str, now: &ZonedDateTime, parameters: &Value, examples: &[Annotated]) -> Filled {
-    let text = &text[..text.floor_char_boundary(READ_BYTES)];
+    let text = &text[..boundary(text, READ_BYTES)];
     let slots = schema::slots(parameters);
     let mut request = Request { text, language, now, taken: Vec::new() };
-    choice::fill(&mut request, &slots, examples);
-    typed::fill(&mut request, &slots, examples);
-    free::fill(&mut request, &slots, examples);
+    let unspaced = |text: &str| text.chars().any(is_unspaced);
+    // What stands where is learned per kind of script: a sentence's start means nothing across them.
+    let examples: Vec<Annotated> = examples.iter().filter(|e| unspaced(&e.text) == unspaced(text)).cloned().collect();
+    let frame = Frame::of(&examples);
+    choice::fill(&mut request, &slots, &frame);
+    typed::fill(&mut request, &slots, &examples, &frame);
+    free::fill(&mut request, &slots, &examples, &frame);
     collect(request, &slots)
+}
+
+/// The last place at or before this one that does not cut a character.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// The examples' words outside all marks.
+struct Frame {
+    plain: HashSet<String>,
+}
+
+impl Frame {
+    fn of(examples: &[Annotated]) -> Self {
+        let mut plain = HashSet::new();
+        for example in examples {
+            let marked = |w: &Word| example.slots.iter().any(|(_, r)| r.start <= w.range.start && w.range.end <= r.end);
+            plain.extend(words(&example.text).into_iter().filter(|w| !marked(w)).map(|w| w.folded));
+        }
+        for example in examples {
+            let marked = example.slots.iter().filter_map(|(_, r)| example.text.get(r.clone()));
+            marked.flat_map(words).for_each(|w| {
+                plain.remove(&w.folded);
+            });
+        }
+        Self { plain }
+    }
+
+    /// Whether these words only ever frame a value, or are too common to be one.
+    fn holds(&self, text: &str) -> bool {
+        let common = |w: &Word| [free::ARTICLES, free::JOINTS].iter().any(|list| list.contains(&w.folded.as_str()));
+        let framing = |w: &Word| self.plain.contains(&w.folded) && !w.folded.chars().any(|c| c.is_ascii_digit());
+        words(text).iter().all(|w| common(w) || framing(w))
+    }
 }
 
 fn collect(mut request: Request<'_>, slots: &[Slot]) -> Filled {
     let mut filled = Filled::default();
     for slot in slots {
-        let found = request.taken.iter().position(|t| t.slot == slot.name);
-        if let Some(at) = found {
+        if let Some(at) = request.taken.iter().position(|t| t.slot == slot.name) {
             let taken = request.taken.swap_remove(at);
             filled.arguments.insert(slot.name.clone(), taken.value);
             filled.spans.push((slot.name.clone(), taken.range));
@@ -148,6 +186,21 @@ fn likeliest(open: &[&Slot], request: &Request<'_>, range: &Range<usize>, exampl
 /// The last word before a place.
 fn word_before(text: &str, at: usize) -> String {
     words(&text[..at]).last().map(|w| w.folded.clone()).unwrap_or_default()
+}
+
+/// The first word after a place.
+fn word_after(text: &str, at: usize) -> String {
+    words(&text[at..]).into_iter().next().map(|w| w.folded).unwrap_or_default()
+}
+
+/// How often the examples have this parameter before this word.
+fn affinity_after(slot: &str, after: &str, examples: &[Annotated]) -> usize {
+    let marked =
+        examples.iter().flat_map(|e| e.slots.iter().filter(|(name, _)| name == slot).map(move |(_, range)| (e, range)));
+    let fits = |(example, range): &(&Annotated, &Range<usize>)| {
+        example.text.is_char_boundary(range.end) && !after.is_empty() && word_after(&example.text, range.end) == after
+    };
+    marked.filter(fits).count()
 }
 
 /// How often the examples have this parameter after this word, or begin its value with that one. A sentence's start is

@@ -154,10 +154,48 @@ fn spans_and_points_are_told_apart_by_the_examples() {
             "how many days between 3 March and 10 June",
             json!({"date": "2027-06-10T00:00:00", "from": "2027-03-03T00:00:00"}),
         ),
+        ("quantos dias faltam para o Ano Novo", json!({})),
         ("what is six weeks after 15 August", json!({"offset": "P42D", "from": "2027-08-15T00:00:00"})),
     ] {
         assert_eq!(Value::Object(filled(text, &schema, &examples).arguments), want, "{text}");
     }
+}
+
+#[test]
+fn words_of_the_examples_frame_are_no_values() {
+    let schema = json!({"type": "object", "properties": {
+        "kind": {"enum": ["timer", "alarm", "film"], "x-synonyms": {"film": ["films"]}},
+        "label": {"type": "string", "x-type": "freetext", "x-copy": true}}});
+    let examples = [
+        "turn off the [alarm](kind)",
+        "stop the [pasta](label) timer",
+        "list all files",
+        "switch off the [dentist](label) alarm",
+    ];
+    for (text, want) in [
+        ("turn off the alarm", json!({"kind": "alarm"})),
+        ("stop the rice timer", json!({"kind": "timer", "label": "rice"})),
+        ("list all files", json!({})),
+        ("switch off my yoga alarm", json!({"kind": "alarm", "label": "yoga"})),
+    ] {
+        assert_eq!(Value::Object(filled(text, &schema, &examples).arguments), want, "{text}");
+    }
+}
+
+#[test]
+fn a_kind_is_not_read_out_of_a_file_name() {
+    let schema = json!({"type": "object", "properties": {
+        "kind": {"enum": ["pdf", "image"]}, "name": {"type": "string", "x-type": "file"},
+        "folder": {"type": "string", "x-type": "freetext"}}});
+    let examples = [
+        "find the file [report.pdf](name)",
+        "find all [pdf](kind) files in [downloads](folder)",
+        "files called [notes](name)",
+    ];
+    let found = |text| Value::Object(filled(text, &schema, &examples).arguments);
+    assert_eq!(found("find the file lease.pdf"), json!({"name": "lease.pdf"}));
+    assert_eq!(found("find the file called lease.pdf"), json!({"name": "lease.pdf"}));
+    assert_eq!(found("find all pdf files in documents"), json!({"kind": "pdf", "folder": "documents"}));
 }
 
 #[test]

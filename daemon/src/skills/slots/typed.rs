@@ -4,7 +4,7 @@
 //! about 22 MB. So only what the intent declares is looked for.
 
 use super::schema::{Kind, Slot};
-use super::{Annotated, Request, assign, idiom, word_before};
+use super::{Annotated, Frame, Request, affinity, affinity_after, assign, idiom, word_after, word_before};
 use crate::skills::router::text::is_unspaced;
 use duckling::{Context, DimensionKind, DimensionValue, Entity, Grain, Lang, Locale, Options, TimePoint, TimeValue};
 use jiff::{SignedDuration, Span, Timestamp, ToSpan, ZonedDateTime, civil::DateTime};
@@ -20,18 +20,24 @@ pub fn warm_up(language: &str, now: &ZonedDateTime) {
 
 /// Fills parameters of kind duration, datetime and number. A number inside a duration is not a number; whether "in 45
 /// days" is a span of time or a point in it is learned from the examples where an intent has both.
-pub fn fill(request: &mut Request<'_>, slots: &[Slot], examples: &[Annotated]) {
+pub fn fill(request: &mut Request<'_>, slots: &[Slot], examples: &[Annotated], frame: &Frame) {
     let declared = |kind: Kind| slots.iter().any(|s| s.kind == kind);
     if declared(Kind::Duration) {
-        let found = durations(request, slots);
-        let spans = found
-            .into_iter()
-            .filter(|(range, _)| !declared(Kind::Datetime) || is_span(request, slots, range, examples));
-        let spans = spans.map(|(range, seconds)| (range, Value::from(iso_duration(seconds)))).collect();
+        let mut found = durations(request, slots);
+        found.retain(|(range, _)| !frame.holds(&request.text[range.clone()]));
+        if declared(Kind::Datetime) && !found.is_empty() {
+            let times = entities(request.text, request.language, request.now, DimensionKind::Time);
+            let within_time = |r: &Range<usize>| {
+                times.iter().any(|t| t.start < r.end && r.start < t.end) || idiom::as_point(request.text, r).is_some()
+            };
+            found.retain(|(range, _)| !within_time(range) || is_span(request, slots, range, examples));
+        }
+        let spans = found.into_iter().map(|(range, seconds)| (range, Value::from(iso_duration(seconds)))).collect();
         assign(request, slots, &Kind::Duration, spans, examples);
     }
     if declared(Kind::Datetime) {
-        let points = points(request, slots);
+        let mut points = points(request, slots);
+        points.retain(|(range, _)| !frame.holds(&request.text[range.clone()]));
         assign(request, slots, &Kind::Datetime, points, examples);
     }
     let sought = |s: &&Slot| {
@@ -45,12 +51,12 @@ pub fn fill(request: &mut Request<'_>, slots: &[Slot], examples: &[Annotated]) {
     }
 }
 
-/// Whether the examples have spans of time, rather than points in it, beside the same word.
+/// Whether the examples have spans of time, rather than points in it, beside the same words.
 fn is_span(request: &Request<'_>, slots: &[Slot], range: &Range<usize>, examples: &[Annotated]) -> bool {
-    let before = word_before(request.text, range.start);
-    let of_kind = |kind: Kind| -> usize {
-        slots.iter().filter(|s| s.kind == kind).map(|s| super::affinity(&s.name, &before, None, examples)).sum()
-    };
+    let (before, after) = (word_before(request.text, range.start), word_after(request.text, range.end));
+    let rate =
+        |slot: &Slot| affinity(&slot.name, &before, None, examples) + affinity_after(&slot.name, &after, examples);
+    let of_kind = |kind: Kind| -> usize { slots.iter().filter(|s| s.kind == kind).map(rate).sum() };
     of_kind(Kind::Duration) > of_kind(Kind::Datetime)
 }
 
@@ -133,6 +139,7 @@ fn iso_duration(seconds: i64) -> String {
 /// Points in time in the request's order, each as a local date and time.
 fn points(request: &Request<'_>, slots: &[Slot]) -> Vec<(Range<usize>, Value)> {
     let wanted = slots.iter().filter(|s| s.kind == Kind::Datetime).count();
+    let today = request.now.datetime().date().to_datetime(jiff::civil::Time::midnight());
     let mut found = Vec::new();
     for entity in entities(&masked(request), request.language, request.now, DimensionKind::Time) {
         let DimensionValue::Time(time) = &entity.value else { continue };
@@ -143,10 +150,11 @@ fn points(request: &Request<'_>, slots: &[Slot]) -> Vec<(Range<usize>, Value)> {
         match ends(time, request.now) {
             (Some(from), Some(to)) if wanted > 1 => {
                 // Both ends are read from one expression; each gets its half, so that they don't overlap.
-                let middle = request.text.floor_char_boundary(range.start.midpoint(range.end));
+                let middle = idiom::middle(request.text, &range);
                 found.push((range.start..middle, from));
                 found.push((middle..range.end, to));
             }
+            (Some(at), _) | (None, Some(at)) if at == today && !idiom::names_today(&entity.body) => {}
             (Some(at), _) | (None, Some(at)) => found.push(corrected(request, range, at)),
             (None, None) => {}
         }

@@ -1,0 +1,268 @@
+//! From words to a decision: a skill's intent with its arguments, the user's files, or the chat model.
+//!
+//! Owns: the routers over what is installed, built when first needed. The ranking itself is in
+//! [`super::router`], the arguments come from [`super::slots`].
+
+use super::router::{self, Outcome, Router, RoutedIntent, Vectors};
+use super::{Skills, examples, needs_confirmation, slots};
+use crate::error::{HobError, Kind};
+use crate::models::embedder;
+use hob_engine::Role;
+use hob_sdk::manifest::{Example, Intent};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Longest text that is routed, in bytes: a command is short, a letter is not one.
+const MAX_COMMAND: usize = 400;
+
+/// What handles a request.
+pub enum Decision {
+    /// A skill's intent.
+    Skill(RoutedCall),
+    /// The user's files.
+    Retrieve,
+    /// The chat model.
+    Chat,
+}
+
+impl Decision {
+    /// As the API names it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Skill(_) => "skill",
+            Self::Retrieve => "retrieve",
+            Self::Chat => "chat",
+        }
+    }
+}
+
+/// An intent that words led to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoutedCall {
+    /// The skill's id.
+    pub skill: String,
+    /// The intent's name.
+    pub intent: String,
+    /// What it does, for the user.
+    pub title: String,
+    /// 0 to 1.
+    pub score: f32,
+    /// What was found in the words.
+    pub arguments: Map<String, Value>,
+    /// Required arguments that were not.
+    pub missing: Vec<String>,
+    /// It destroys or reaches outside, so the user must agree.
+    pub needs_confirmation: bool,
+}
+
+/// What would handle a request, with what else was considered.
+pub struct Routing {
+    /// The decision.
+    pub decision: Decision,
+    /// The best intents, whether or not one is called.
+    pub candidates: Vec<RoutedCall>,
+}
+
+/// The routers, once built.
+#[derive(Default)]
+pub(super) struct RouterCell(tokio::sync::Mutex<Option<Arc<Routers>>>);
+
+struct Routers {
+    /// The embedder the vectors came from; empty without one.
+    embedder: String,
+    skills: Router,
+    chat: Router,
+    /// Skill and intent of each of the router's indices.
+    intents: Vec<(usize, String)>,
+}
+
+impl Skills {
+    /// What handles these words.
+    pub async fn decide(&self, text: &str) -> Result<Decision, HobError> {
+        Ok(self.route(text, 1).await?.decision)
+    }
+
+    /// What handles these words, and the best `limit` intents.
+    pub async fn route(&self, text: &str, limit: usize) -> Result<Routing, HobError> {
+        if text.trim().is_empty() {
+            return Err(HobError::invalid("the text is empty; say what should be done"));
+        }
+        if text.len() > MAX_COMMAND {
+            return Ok(Routing { decision: Decision::Retrieve, candidates: Vec::new() });
+        }
+        let routers = self.routers().await;
+        let vector = self.vector(&routers, text).await;
+        let ranking = routers.skills.rank(text, vector.as_deref());
+        let chat = routers.chat.rank(text, vector.as_deref());
+        let candidates: Vec<RoutedCall> = ranking
+            .candidates
+            .iter()
+            .take(limit.max(1))
+            .filter_map(|scored| self.filled(&routers, scored.index, scored.score, text))
+            .collect();
+        let decision = match (ranking.outcome, candidates.first()) {
+            (Outcome::Confident(_), Some(best)) => Decision::Skill(best.clone()),
+            _ if matches!(chat.outcome, Outcome::Confident(_)) => Decision::Chat,
+            _ => Decision::Retrieve,
+        };
+        Ok(Routing { decision, candidates })
+    }
+
+    fn filled(&self, routers: &Routers, index: usize, score: f32, text: &str) -> Option<RoutedCall> {
+        let (skill, name) = routers.intents.get(index)?;
+        let manifest = &self.installed.get(*skill)?.skill.manifest;
+        let intent = manifest.intent(name)?;
+        let language = router::text::language(text).unwrap_or("en");
+        let examples: Vec<Example> = intent.examples.values().flatten().cloned().collect();
+        let filled = slots::fill(text, language, &jiff::ZonedDateTime::now(), &intent.parameters, &annotated(&examples));
+        Some(RoutedCall {
+            skill: manifest.id.clone(),
+            intent: intent.name.clone(),
+            title: intent.title.clone(),
+            score,
+            arguments: filled.arguments,
+            missing: filled.missing,
+            needs_confirmation: needs_confirmation(intent),
+        })
+    }
+
+    /// The text's embedding, where one would help and there is a model for it.
+    async fn vector(&self, routers: &Routers, text: &str) -> Option<Vec<f32>> {
+        if routers.embedder.is_empty() || !routers.skills.wants_vector(text) && !routers.chat.wants_vector(text) {
+            return None;
+        }
+        match embedder::embed(&self.models, None, vec![text.to_string()], true).await {
+            Ok(vectors) => vectors.into_iter().next(),
+            Err(error) => {
+                tracing::warn!(%error, "routing by letters, since the embedding failed");
+                None
+            }
+        }
+    }
+
+    /// The routers for the embedder at hand, built once.
+    async fn routers(&self) -> Arc<Routers> {
+        let mut cell = self.router.0.lock().await;
+        let entry = self.models.default_entry(Role::Embedding);
+        let embedder = entry.as_ref().map(|e| format!("{}-{}", e.id, e.fingerprint)).unwrap_or_default();
+        if let Some(routers) = cell.as_ref().filter(|routers| routers.embedder == embedder) {
+            return routers.clone();
+        }
+        let languages = entry.map(|e| e.languages).unwrap_or_default();
+        let (intents, positions) = self.routed_intents();
+        let chat = chat_intents();
+        let (vectors, embedder) = match self.vectors(&embedder, &languages, &[&intents, &chat]).await {
+            Ok(vectors) => (vectors, embedder),
+            Err(error) => {
+                // Not kept under the embedder's name, so that the next request tries again.
+                if error.kind != Kind::NoModel {
+                    tracing::warn!(%error, "routing by letters for now");
+                }
+                (Vectors::default(), String::new())
+            }
+        };
+        let skills = Router::build(&intents, &vectors).with_head();
+        let routers = Routers { embedder, skills, chat: Router::build(&chat, &vectors), intents: positions };
+        cell.insert(Arc::new(routers)).clone()
+    }
+
+    fn routed_intents(&self) -> (Vec<RoutedIntent>, Vec<(usize, String)>) {
+        let of_skill = |(at, skill): (usize, &Arc<super::SkillProcess>)| {
+            let manifest = &skill.skill.manifest;
+            let routed = manifest.intents.iter().filter(|intent| intent.is_routed());
+            routed.map(|intent| (routed_intent(&manifest.id, intent), (at, intent.name.clone()))).collect::<Vec<_>>()
+        };
+        self.installed.iter().enumerate().flat_map(of_skill).unzip()
+    }
+
+    async fn vectors(&self, embedder: &str, languages: &[String], intents: &[&[RoutedIntent]]) -> Result<Vectors, HobError> {
+        if embedder.is_empty() {
+            return Err(HobError::new(Kind::NoModel, "there is no embedding model"));
+        }
+        let texts: Vec<String> = intents.iter().flat_map(|intents| router::texts_to_embed(intents, languages)).collect();
+        let vectors = match examples::load(&self.setup.vectors, embedder, &texts) {
+            Some(vectors) => vectors,
+            None => {
+                let vectors = embedder::embed(&self.models, None, texts.clone(), true).await?;
+                examples::save(&self.setup.vectors, embedder, texts.clone(), vectors.clone());
+                vectors
+            }
+        };
+        let by_text: HashMap<String, Vec<f32>> = texts.into_iter().zip(vectors).collect();
+        Ok(Vectors { languages: languages.to_vec(), by_text })
+    }
+}
+
+fn routed_intent(skill: &str, intent: &Intent) -> RoutedIntent {
+    let examples = intent.examples.iter().flat_map(|(code, all)| all.iter().map(|e| (code.clone(), e.text.clone())));
+    RoutedIntent {
+        skill: skill.into(),
+        intent: intent.name.clone(),
+        title: intent.title.clone(),
+        description: intent.description.clone(),
+        examples: examples.collect(),
+        counter_examples: flat(&intent.counter_examples),
+    }
+}
+
+fn flat(by_language: &BTreeMap<String, Vec<String>>) -> Vec<(String, String)> {
+    by_language.iter().flat_map(|(code, all)| all.iter().map(|text| (code.clone(), text.clone()))).collect()
+}
+
+fn annotated(examples: &[Example]) -> Vec<slots::Annotated> {
+    let slots = |e: &Example| e.slots.iter().map(|s| (s.name.clone(), s.start..s.end)).collect();
+    examples.iter().map(|e| slots::Annotated { text: e.text.clone(), slots: slots(e) }).collect()
+}
+
+/// Requests that are for the chat model rather than for files: talk, and text to be made up.
+fn chat_intents() -> Vec<RoutedIntent> {
+    const SAID: [(&str, &str); 30] = [
+        ("en", "hello"),
+        ("en", "hi there, how are you?"),
+        ("en", "good morning"),
+        ("en", "thank you very much"),
+        ("en", "who are you?"),
+        ("en", "what can you do?"),
+        ("en", "tell me a joke"),
+        ("en", "tell me a bedtime story about a dragon"),
+        ("en", "write a poem about the sea"),
+        ("en", "write a short story about a lighthouse keeper"),
+        ("en", "write a birthday greeting for a friend"),
+        ("en", "draft a polite letter that declines an invitation"),
+        ("en", "suggest a name for a cat"),
+        ("en", "give me ideas for a rainy afternoon"),
+        ("en", "help me to phrase an apology"),
+        ("en", "let's chat"),
+        ("en", "make up a riddle"),
+        ("en", "compose a limerick"),
+        ("de", "hallo, wie geht es dir?"),
+        ("de", "erzähl mir einen Witz"),
+        ("de", "schreib ein Gedicht über den Herbst"),
+        ("de", "danke schön"),
+        ("pt", "olá, tudo bem?"),
+        ("pt", "conta-me uma piada"),
+        ("pt", "escreve um poema sobre o mar"),
+        ("pt", "muito obrigado"),
+        ("zh", "你好"),
+        ("zh", "给我讲个笑话"),
+        ("zh", "写一首关于大海的诗"),
+        ("zh", "谢谢你"),
+    ];
+    const NOT_SAID: [(&str, &str); 6] = [
+        ("en", "who wrote the poem about the sea?"),
+        ("en", "what is the name of my cat?"),
+        ("en", "when did I write to Ana?"),
+        ("en", "who are the members of the club?"),
+        ("en", "what did the letter say?"),
+        ("en", "which story won the prize?"),
+    ];
+    let own = |all: &[(&str, &str)]| all.iter().map(|(code, text)| ((*code).into(), (*text).into())).collect();
+    vec![RoutedIntent {
+        intent: "Chat".into(),
+        title: "Let's talk".into(),
+        examples: own(&SAID),
+        counter_examples: own(&NOT_SAID),
+        ..RoutedIntent::default()
+    }]
+}
