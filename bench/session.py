@@ -137,7 +137,8 @@ def session(folder=None):
     started = []
     try:
         bus = subprocess.Popen(
-            ["dbus-daemon", "--session", "--nofork", "--print-address=1"], stdout=subprocess.PIPE, text=True)
+            ["dbus-daemon", "--session", "--nofork", "--print-address=1"], stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True)
         started.append(bus)
         environment["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().strip()
         connection = connect(environment["DBUS_SESSION_BUS_ADDRESS"])

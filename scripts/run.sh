@@ -69,7 +69,8 @@ index_folder() {
 demo_home() {
     show search -n 3 "harbour fees"
     show ask "When was the boiler last serviced?"
-    show ask "Which seats are reserved in the train to Copenhagen?"
+    show ask "When does the bus for the class trip to Spiekeroog leave?"
+    show ask "Wann werden die Fenster der Wohnung ausgetauscht?"
     show ask "Who won the football World Cup in 1998?"
     show summarize "$folder/Notes/lighthouse-of-hvalnes.md"
 }
