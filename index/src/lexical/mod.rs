@@ -1,0 +1,275 @@
+//! The lexical store: every passage of every file with its words, on tantivy.
+//!
+//! I have words: `top` gives the passages by BM25. I have a passage's id: `passage` gives its text
+//! and place. One thread writes (`add`, `remove`, `commit`), any number read. Must not know
+//! embeddings, file state or what makes a file worth indexing.
+
+mod query;
+mod schema;
+mod store;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use tantivy::indexer::IndexWriterOptions;
+use tantivy::tokenizer::{PreTokenizedString, Token};
+use tantivy::{Index, IndexReader, IndexWriter, TantivyDocument, Term};
+
+use crate::analysis::{self, Language};
+use crate::types::{Chunk, ChunkId, IndexError};
+use schema::Fields;
+
+/// Memory of the writer; it is freed by [`Lexical::release_writer`].
+const WRITER_BYTES: usize = 20_000_000;
+
+/// A file as it goes into the store.
+#[derive(Debug, Clone, Copy)]
+pub struct IndexedDocument<'a> {
+    /// Absolute path; has to be UTF-8.
+    pub path: &'a Path,
+    /// Its title, or the file name.
+    pub title: &'a str,
+    /// Kind of document; see [`crate::types::Document::kind`].
+    pub kind: &'a str,
+    /// Language of its text.
+    pub lang: Language,
+    /// Seconds since the epoch when it was last changed.
+    pub mtime: i64,
+    /// Its passages.
+    pub chunks: &'a [(ChunkId, Chunk)],
+}
+
+/// A passage with its place, as the store gives it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// Its id.
+    pub id: ChunkId,
+    /// Absolute path of its file.
+    pub path: PathBuf,
+    /// The file's title or name.
+    pub title: String,
+    /// The file's kind.
+    pub kind: String,
+    /// The file's language.
+    pub lang: Language,
+    /// Seconds since the epoch when the file was last changed.
+    pub mtime: i64,
+    /// Text, place and headings.
+    pub chunk: Chunk,
+}
+
+/// Which passages a search may return.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only files at or below this path.
+    pub folder: Option<PathBuf>,
+    /// Only this kind of document.
+    pub kind: Option<String>,
+}
+
+/// A passage found by its words.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Match {
+    /// The passage.
+    pub id: ChunkId,
+    /// Its BM25 score.
+    pub score: f32,
+    /// Its language.
+    pub lang: Language,
+}
+
+/// The store.
+pub struct Lexical {
+    dir: PathBuf,
+    index: Index,
+    reader: IndexReader,
+    fields: Fields,
+    writer: Mutex<Option<IndexWriter>>,
+    languages: RwLock<Arc<Vec<Language>>>,
+    fresh: bool,
+}
+
+impl Lexical {
+    /// Opens the store in `dir`, which is created if need be. A store of another schema version is
+    /// emptied, a broken one is moved aside to `dir` with `.broken` added; see
+    /// [`Lexical::opened_fresh`].
+    pub fn open(dir: &Path) -> Result<Lexical, IndexError> {
+        let (index, fresh) = store::open(dir)?;
+        let reader = store::reader(&index).map_err(|e| storage(dir, &e))?;
+        let fields = Fields::of(&index.schema());
+        let lexical = Lexical {
+            dir: dir.to_owned(),
+            index,
+            reader,
+            fields,
+            writer: Mutex::new(None),
+            languages: RwLock::new(Arc::new(Vec::new())),
+            fresh,
+        };
+        lexical.note_languages()?;
+        Ok(lexical)
+    }
+
+    /// The store holds nothing of what was indexed before: all files have to be indexed (again).
+    pub fn opened_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// What the last [`Lexical::commit`] was given; 0 before the first.
+    pub fn generation(&self) -> Result<u64, IndexError> {
+        let payload = self.index.load_metas().map_err(|e| self.failed(&e))?.payload;
+        Ok(payload.and_then(|p| p.parse().ok()).unwrap_or(0))
+    }
+
+    /// Adds a file's passages; they are found after the next commit. What the file had before has
+    /// to be removed first.
+    pub fn add(&self, document: &IndexedDocument<'_>) -> Result<(), IndexError> {
+        let path = utf8(document.path)?;
+        let place = Tokens::of(&path_words(path), document.lang);
+        let title = Tokens::of(document.title, document.lang);
+        let mut guard = self.writer()?;
+        let writer = self.opened(&mut guard)?;
+        for (id, chunk) in document.chunks {
+            let f = &self.fields;
+            let mut doc = TantivyDocument::new();
+            doc.add_u64(f.id, *id);
+            doc.add_text(f.path, path);
+            for folder in document.path.ancestors().filter_map(Path::to_str) {
+                doc.add_text(f.folder, folder);
+            }
+            doc.add_text(f.kind, document.kind);
+            doc.add_text(f.lang, document.lang.code());
+            doc.add_text(f.title_text, document.title);
+            doc.add_i64(f.mtime, document.mtime);
+            doc.add_text(f.text, &chunk.text);
+            doc.add_text(f.heading_text, &chunk.heading);
+            doc.add_u64(f.line, u64::from(chunk.line));
+            doc.add_u64(f.page, u64::from(chunk.page.unwrap_or(0)));
+            let body = analysis::tokens_of_kind(&chunk.text, document.lang, document.kind);
+            doc.add_pre_tokenized_text(f.body, Tokens(body).into());
+            doc.add_pre_tokenized_text(f.heading, Tokens::of(&chunk.heading, document.lang).into());
+            doc.add_pre_tokenized_text(f.title, title.clone().into());
+            doc.add_pre_tokenized_text(f.place, place.clone().into());
+            writer.add_document(doc).map_err(|e| self.failed(&e))?;
+        }
+        Ok(())
+    }
+
+    /// Removes a file's passages with the next commit.
+    pub fn remove(&self, path: &Path) -> Result<(), IndexError> {
+        self.delete(Term::from_field_text(self.fields.path, utf8(path)?))
+    }
+
+    /// Removes everything at or below a folder with the next commit.
+    pub fn remove_under(&self, folder: &Path) -> Result<(), IndexError> {
+        self.delete(Term::from_field_text(self.fields.folder, utf8(folder)?))
+    }
+
+    fn delete(&self, term: Term) -> Result<(), IndexError> {
+        let mut guard = self.writer()?;
+        self.opened(&mut guard)?.delete_term(term);
+        Ok(())
+    }
+
+    /// Makes what was added and removed durable and visible, and remembers `generation` with it.
+    pub fn commit(&self, generation: u64) -> Result<(), IndexError> {
+        let mut guard = self.writer()?;
+        let writer = self.opened(&mut guard)?;
+        let mut commit = || -> tantivy::Result<()> {
+            let mut prepared = writer.prepare_commit()?;
+            prepared.set_payload(&generation.to_string());
+            prepared.commit()?;
+            self.reader.reload()
+        };
+        commit().map_err(|e| self.failed(&e))?;
+        drop(guard);
+        self.note_languages()
+    }
+
+    /// Ends the writer's threads and frees its memory; the next change starts it again. What was
+    /// not committed is lost.
+    pub fn release_writer(&self) -> Result<(), IndexError> {
+        let Some(writer) = self.writer()?.take() else { return Ok(()) };
+        writer.wait_merging_threads().map_err(|e| self.failed(&e))?;
+        // Merged segments are only let go by a reader that knows their successors.
+        self.reader.reload().map_err(|e| self.failed(&e))
+    }
+
+    /// The languages of the passages, most frequent first.
+    pub fn languages(&self) -> Arc<Vec<Language>> {
+        Arc::clone(&self.languages.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note_languages(&self) -> Result<(), IndexError> {
+        let found = query::languages(&self.reader.searcher(), &self.fields).map_err(|e| self.failed(&e))?;
+        *self.languages.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
+        Ok(())
+    }
+
+    fn writer(&self) -> Result<MutexGuard<'_, Option<IndexWriter>>, IndexError> {
+        self.writer.lock().map_err(|_| self.storage_error("its writer stopped in the middle of a change"))
+    }
+
+    fn opened<'a>(&self, slot: &'a mut Option<IndexWriter>) -> Result<&'a mut IndexWriter, IndexError> {
+        if slot.is_none() {
+            let options = IndexWriterOptions::builder()
+                .memory_budget_per_thread(WRITER_BYTES)
+                .num_worker_threads(1)
+                .num_merge_threads(1)
+                .build();
+            *slot = Some(self.index.writer_with_options(options).map_err(|e| self.failed(&e))?);
+        }
+        slot.as_mut().ok_or_else(|| self.storage_error("its writer could not be started"))
+    }
+
+    fn failed(&self, error: &dyn std::fmt::Display) -> IndexError {
+        storage(&self.dir, error)
+    }
+
+    fn storage_error(&self, reason: &str) -> IndexError {
+        storage(&self.dir, &reason)
+    }
+}
+
+fn storage(dir: &Path, reason: &dyn std::fmt::Display) -> IndexError {
+    IndexError::Storage { dir: dir.display().to_string(), reason: reason.to_string() }
+}
+
+fn utf8(path: &Path) -> Result<&str, IndexError> {
+    path.to_str().ok_or_else(|| {
+        let shown = path.display();
+        IndexError::InvalidArgument(format!("the path {shown} is not UTF-8 and cannot be indexed: rename the file"))
+    })
+}
+
+/// The words of a path, without the extension's dot gluing anything together.
+fn path_words(path: &str) -> String {
+    path.replace(['/', '_', '-', '.'], " ")
+}
+
+#[derive(Clone)]
+struct Tokens(Vec<analysis::Token>);
+
+impl Tokens {
+    fn of(text: &str, lang: Language) -> Tokens {
+        Tokens(analysis::tokens(text, lang))
+    }
+}
+
+impl From<Tokens> for PreTokenizedString {
+    fn from(tokens: Tokens) -> PreTokenizedString {
+        let tokens = tokens.0.into_iter().enumerate().map(|(position, token)| Token {
+            offset_from: token.range.start,
+            offset_to: token.range.end,
+            position,
+            text: token.text,
+            position_length: 1,
+        });
+        // The text itself is stored once, in a field of its own.
+        PreTokenizedString { text: String::new(), tokens: tokens.collect() }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

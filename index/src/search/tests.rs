@@ -1,0 +1,229 @@
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+use super::*;
+use crate::analysis::Language;
+use crate::lexical::IndexedDocument;
+use crate::types::{Chunk, ChunkId, Urgency};
+
+const DIM: usize = 512;
+
+/// An embedder that knows some synonyms: texts with words of like meaning get like vectors.
+pub(crate) struct Fake {
+    pub(crate) languages: Vec<String>,
+    pub(crate) present: bool,
+    pub(crate) failing: bool,
+    /// Everything that was embedded.
+    pub(crate) asked: Mutex<Vec<String>>,
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        Fake { languages: vec!["en".to_owned()], present: true, failing: false, asked: Mutex::default() }
+    }
+}
+
+impl Fake {
+    pub(crate) fn vector(text: &str) -> Vec<f32> {
+        let synonyms: HashMap<&str, &str> =
+            [("automobile", "car"), ("physician", "doctor"), ("fortress", "castle"), ("erected", "built")].into();
+        let mut vector = vec![0.01; DIM];
+        for word in text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|w| w.len() > 2) {
+            let word = synonyms.get(word).copied().unwrap_or(word);
+            vector[crc32fast::hash(word.as_bytes()) as usize % DIM] += 1.0;
+        }
+        vector
+    }
+}
+
+impl Embedder for Fake {
+    fn info(&self) -> Option<EmbedderInfo> {
+        self.present.then(|| EmbedderInfo { id: "fake".to_owned(), dim: DIM, languages: self.languages.clone() })
+    }
+
+    fn embed(&self, texts: &[String], urgency: Urgency) -> Result<Vec<Vec<f32>>, String> {
+        assert_eq!(urgency, Urgency::Interactive);
+        if self.failing {
+            return Err("the model host is gone".to_owned());
+        }
+        self.asked.lock().unwrap().extend(texts.iter().cloned());
+        Ok(texts.iter().map(|t| Fake::vector(t)).collect())
+    }
+}
+
+/// An index in a temporary folder.
+pub(crate) struct Desk {
+    pub(crate) lexical: Lexical,
+    pub(crate) vectors: RwLock<Option<Vectors>>,
+    pub(crate) embedder: Fake,
+    _dir: tempfile::TempDir,
+}
+
+impl Desk {
+    /// One file per entry: path, language, passages.
+    pub(crate) fn of(files: &[(&str, &str, &[&str])]) -> Desk {
+        let dir = tempfile::tempdir().unwrap();
+        let lexical = Lexical::open(&dir.path().join("words")).unwrap();
+        let mut id = 0;
+        for (path, lang, texts) in files {
+            let chunks: Vec<(ChunkId, Chunk)> = texts
+                .iter()
+                .zip(0u32..)
+                .map(|(text, i)| {
+                    id += 1;
+                    (id, Chunk { text: (*text).to_owned(), line: 1 + 10 * i, ..Chunk::default() })
+                })
+                .collect();
+            let lang = Language::from_code(lang).unwrap();
+            let path = Path::new(path);
+            let kind = if path.extension().is_some_and(|e| e == "eml") { "mail" } else { "text" };
+            lexical.add(&IndexedDocument { path, title: "", kind, lang, mtime: 0, chunks: &chunks }).unwrap();
+        }
+        lexical.commit(1).unwrap();
+        let vectors = Vectors::open(&dir.path().join("vectors"), "fake", DIM).unwrap();
+        Desk { lexical, vectors: RwLock::new(Some(vectors)), embedder: Fake::default(), _dir: dir }
+    }
+
+    pub(crate) fn stores(&self) -> Stores<'_> {
+        Stores { lexical: &self.lexical, vectors: &self.vectors, embedder: &self.embedder }
+    }
+
+    pub(crate) fn embed(&self, ids: &[ChunkId]) {
+        let texts: Vec<_> =
+            self.lexical.passages(ids).unwrap().into_iter().map(|p| (p.id, Fake::vector(&p.chunk.text))).collect();
+        self.vectors.write().unwrap().as_mut().unwrap().append(&texts).unwrap();
+    }
+
+    fn search(&self, text: &str, mode: Mode) -> Found {
+        search(&self.stores(), &query(text, mode)).unwrap()
+    }
+}
+
+fn query(text: &str, mode: Mode) -> Query {
+    Query { text: text.to_owned(), limit: 5, folder: None, kind: None, mode }
+}
+
+fn names(found: &Found) -> Vec<&str> {
+    found.hits.iter().map(|h| h.path.file_name().unwrap().to_str().unwrap()).collect()
+}
+
+fn town() -> Desk {
+    Desk::of(&[
+        ("/h/castle.txt", "en", &["The castle was built on the hill.", "Its garden is famous."]),
+        ("/h/car.txt", "en", &["My car broke down near the river."]),
+        ("/h/doctor.eml", "en", &["The doctor will see you on Friday."]),
+        ("/h/pt/carro.txt", "pt", &["O carro avariou perto do rio, disse o médico."]),
+    ])
+}
+
+#[test]
+fn words_find_files_once_with_place_and_snippet() {
+    let desk = Desk::of(&[("/h/a.txt", "en", &["One castle here.", "Nothing.\nBut\n\nTwo castles castle there."])]);
+    let found = desk.search("castle", Mode::Lexical);
+    assert_eq!(found.hits.len(), 1, "one hit per file");
+    let hit = &found.hits[0];
+    assert_eq!((hit.lexical_rank, hit.vector_rank, hit.imputed), (Some(1), None, false));
+    assert!((hit.score - 1.0).abs() < 1e-6 && hit.snippet.contains("castle"));
+    assert_eq!((found.mode, found.total, found.language), (Mode::Lexical, 2, "en"));
+    let second = Desk::of(&[("/h/a.txt", "en", &["Nothing to see.\n\nTwo castles there."])]);
+    assert_eq!(second.search("castle", Mode::Lexical).hits[0].line, 3, "the line of the sentence that matched");
+}
+
+#[test]
+fn meaning_finds_what_words_do_not() {
+    let desk = town();
+    desk.embed(&[1, 2, 3, 4]);
+    assert!(desk.search("automobile", Mode::Lexical).hits.is_empty());
+    let found = desk.search("automobile", Mode::Hybrid);
+    assert_eq!((names(&found)[0], found.mode), ("car.txt", Mode::Hybrid));
+    assert_eq!((found.hits[0].lexical_rank, found.hits[0].vector_rank), (None, Some(1)));
+    assert_eq!(names(&desk.search("physician", Mode::Vector))[0], "doctor.eml");
+}
+
+#[test]
+fn the_best_by_words_are_embedded_while_the_user_waits_and_only_once() {
+    let desk = town();
+    let found = desk.search("castle garden", Mode::Hybrid);
+    assert_eq!((names(&found), found.hits[0].imputed), (vec!["castle.txt"], false));
+    assert_eq!(desk.vectors.read().unwrap().as_ref().unwrap().len(), 2);
+    let asked = desk.embedder.asked.lock().unwrap().len();
+    assert_eq!(asked, 3, "the query and two passages");
+    desk.search("castle garden", Mode::Hybrid);
+    assert_eq!(desk.embedder.asked.lock().unwrap().len(), asked + 1, "only the query again");
+}
+
+#[test]
+fn languages_that_the_embedder_does_not_know_stay_with_their_words() {
+    let desk = town();
+    desk.embed(&[1, 2, 3, 4]);
+    let found = desk.search("Onde está o carro do médico que avariou?", Mode::Hybrid);
+    assert_eq!((found.mode, found.language, names(&found)[0]), (Mode::Lexical, "pt", "carro.txt"));
+    // An English query that a Portuguese passage answers by its words: its meaning is not measured.
+    let found = desk.search("rio avariou", Mode::Hybrid);
+    assert_eq!(names(&found)[0], "carro.txt");
+    assert!(desk.embedder.asked.lock().unwrap().iter().all(|t| !t.contains("carro")));
+    assert!(!desk.vectors.read().unwrap().as_ref().unwrap().contains(5));
+    assert!(matches!(
+        search(&desk.stores(), &query("Onde está o carro do médico que avariou?", Mode::Vector)),
+        Err(IndexError::Embedder(m)) if m.contains("language")
+    ));
+}
+
+#[test]
+fn without_an_embedder_words_decide_unless_meaning_was_asked_for() {
+    for spoil in [|f: &mut Fake| f.present = false, |f: &mut Fake| f.failing = true] {
+        let mut desk = town();
+        spoil(&mut desk.embedder);
+        let found = desk.search("castle", Mode::Hybrid);
+        assert_eq!((found.mode, names(&found)), (Mode::Lexical, vec!["castle.txt"]));
+        let refused = search(&desk.stores(), &query("castle", Mode::Vector));
+        assert!(matches!(refused, Err(IndexError::Embedder(_))));
+    }
+}
+
+#[test]
+fn vectors_of_another_embedder_or_of_passages_that_are_gone_are_not_used() {
+    let desk = town();
+    desk.embed(&[1, 2, 3, 4]);
+    desk.lexical.remove(Path::new("/h/car.txt")).unwrap();
+    desk.lexical.commit(2).unwrap();
+    assert!(!names(&desk.search("automobile", Mode::Hybrid)).contains(&"car.txt"));
+    let other = tempfile::tempdir().unwrap();
+    *desk.vectors.write().unwrap() = Some(Vectors::open(other.path(), "another", DIM).unwrap());
+    let found = desk.search("castle", Mode::Hybrid);
+    assert_eq!((names(&found), found.mode), (vec!["castle.txt"], Mode::Hybrid));
+    assert!(desk.vectors.read().unwrap().as_ref().unwrap().is_empty(), "nothing of one embedder in another's store");
+    *desk.vectors.write().unwrap() = None;
+    assert_eq!(names(&desk.search("castle", Mode::Hybrid)), ["castle.txt"]);
+}
+
+#[test]
+fn folder_and_kind_hold_for_words_and_meaning() {
+    let desk = town();
+    desk.embed(&[1, 2, 3, 4]);
+    for mode in [Mode::Lexical, Mode::Hybrid, Mode::Vector] {
+        let mail = Query { kind: Some("mail".to_owned()), ..query("doctor castle car", mode) };
+        assert_eq!(names(&search(&desk.stores(), &mail).unwrap()), ["doctor.eml"], "{mode:?}");
+        let folder = Query { folder: Some("/h/pt".into()), ..query("doctor castle car rio", mode) };
+        assert!(names(&search(&desk.stores(), &folder).unwrap()).iter().all(|n| *n == "carro.txt"), "{mode:?}");
+    }
+}
+
+#[test]
+fn at_any_coverage_the_file_with_the_words_stays_first() {
+    for embedded in [&[][..], &[2], &[1, 2], &[2, 3, 4], &[1, 2, 3, 4]] {
+        let desk = town();
+        desk.embed(embedded);
+        assert_eq!(names(&desk.search("castle built on a hill", Mode::Hybrid))[0], "castle.txt", "{embedded:?}");
+    }
+}
+
+#[test]
+fn an_empty_query_is_refused_and_one_of_stop_words_finds_nothing() {
+    let mut desk = town();
+    assert!(matches!(search(&desk.stores(), &query(" \n", Mode::Hybrid)), Err(IndexError::InvalidArgument(_))));
+    desk.embedder.present = false;
+    assert!(desk.search("the of", Mode::Hybrid).hits.is_empty());
+    assert!(search(&desk.stores(), &Query { limit: 0, ..query("castle", Mode::Lexical) }).unwrap().hits.is_empty());
+}
