@@ -214,12 +214,10 @@ fn lines(text: &str) -> Vec<Range<usize>> {
 fn pieces(text: &str, most: usize, piece: usize, units: &[Range<usize>]) -> Vec<Range<usize>> {
     let (Some(first), Some(last)) = (units.first(), units.last()) else { return Vec::new() };
     let length = last.end - first.start;
-    if text.len() <= most || length <= most {
-        return vec![first.start..last.end];
-    }
+    let whole = text.len() <= most || length <= most;
     let target = length / length.div_ceil(piece);
-    let mut out: Vec<Range<usize>> = vec![first.clone()];
-    for unit in &units[1..] {
+    let mut out: Vec<Range<usize>> = vec![if whole { first.start..last.end } else { first.clone() }];
+    for unit in units.iter().skip(1).filter(|_| !whole) {
         let Some(open) = out.last_mut() else { break };
         let with = unit.end - open.start;
         // Past the target only if that comes closer to it than stopping here.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use tantivy::collector::{DocSetCollector, TopDocs};
-use tantivy::postings::Postings;
+use tantivy::columnar::{Column, StrColumn};
 use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, Value};
 use tantivy::{DocAddress, DocSet, Searcher, TERMINATED, TantivyDocument, Term};
@@ -195,7 +195,14 @@ fn boosted(query: Box<dyn Query>, boost: f32) -> Box<dyn Query> {
 }
 
 /// The columns of id and language of every segment.
-struct Columns(Vec<(tantivy::columnar::Column<u64>, Option<tantivy::columnar::StrColumn>, Vec<Option<Language>>)>);
+struct Columns(Vec<SegmentColumns>);
+
+struct SegmentColumns {
+    ids: Column<u64>,
+    langs: Option<StrColumn>,
+    /// The languages by their number in `langs`.
+    names: Vec<Option<Language>>,
+}
 
 impl Columns {
     fn of(searcher: &Searcher) -> tantivy::Result<Columns> {
@@ -211,16 +218,16 @@ impl Columns {
                     names.push(Language::from_code(&code));
                 }
             }
-            columns.push((fast.u64("id")?, langs, names));
+            columns.push(SegmentColumns { ids: fast.u64("id")?, langs, names });
         }
         Ok(Columns(columns))
     }
 
     fn get(&self, at: DocAddress) -> Option<(ChunkId, Language)> {
-        let (ids, langs, names) = self.0.get(at.segment_ord as usize)?;
-        let ord = langs.as_ref().and_then(|l| l.ords().first(at.doc_id));
-        let lang = ord.and_then(|o| names.get(usize::try_from(o).ok()?).copied().flatten());
-        Some((ids.first(at.doc_id)?, lang.unwrap_or(Language::ENGLISH)))
+        let segment = self.0.get(at.segment_ord as usize)?;
+        let ord = segment.langs.as_ref().and_then(|l| l.ords().first(at.doc_id));
+        let lang = ord.and_then(|o| segment.names.get(usize::try_from(o).ok()?).copied().flatten());
+        Some((segment.ids.first(at.doc_id)?, lang.unwrap_or(Language::ENGLISH)))
     }
 }
 
@@ -230,7 +237,6 @@ fn address(searcher: &Searcher, field: Field, id: ChunkId) -> tantivy::Result<Op
         let Some(mut postings) = segment.inverted_index(field)?.read_postings(&term, IndexRecordOption::Basic)? else {
             continue;
         };
-        debug_assert!(postings.term_freq() >= 1);
         let mut doc_id = postings.doc();
         while doc_id != TERMINATED {
             if !segment.is_deleted(doc_id) {
