@@ -137,7 +137,7 @@ fn read_one<R: Read + Seek>(source: &mut Source<R>) -> Result<Tensor, GgufError>
 }
 
 fn misplaced(offset: u64, expected: u64, alignment: u64) -> String {
-    if offset % alignment != 0 {
+    if !offset.is_multiple_of(alignment) {
         format!("starts at {offset}, which is no multiple of {alignment}")
     } else if offset < expected {
         format!("starts at {offset}, inside the tensor before it, which ends at {expected}")

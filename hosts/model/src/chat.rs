@@ -13,7 +13,7 @@ use crate::prompt::{self, Controls};
 use crate::sampling::Sampler;
 use crate::stops::Stops;
 use crate::template::Template;
-use crate::threads::Threads;
+use crate::threads::{Threads, others_running};
 use hob_engine::{EngineError, Finish, GenerateSpec, Usage};
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
@@ -97,6 +97,9 @@ impl<'m> Chat<'m> {
             return Err(EngineError::TooLong { tokens: prompt.len() as u32, limit: limit as u32 });
         }
         self.context.watch(listener.cancelled());
+        let others = others_running();
+        self.reading.begin(others);
+        self.writing.begin(others);
         let answer = self.prefill(&prompt, listener).and_then(|reused| {
             let mut usage = Usage { prompt_tokens: prompt.len() as u32, ..Usage::default() };
             // `None`: cancelled before the prompt was read.
@@ -121,14 +124,19 @@ impl<'m> Chat<'m> {
     /// Reads the prompt, except for what the last request left in memory. Returns how much that
     /// was, or `None` when cancelled.
     fn prefill(&mut self, prompt: &[LlamaToken], listener: &mut dyn Listener) -> Result<Option<usize>, EngineError> {
-        // The last token is always read, because its scores choose the first token of the answer.
-        let most = prompt.len().saturating_sub(1);
+        // The end of the prompt is always read, because its scores choose the first token of the
+        // answer; and as two tokens, because a step of one gives slightly other scores than the
+        // same token in a larger step. So an answer does not depend on what was in memory.
+        let most = prompt.len().saturating_sub(2);
         let same = prompt[..most].iter().zip(&self.cached).take_while(|(a, b)| a == b).count();
         let reused = self.context.keep(same);
         self.cached.truncate(reused);
         while self.cached.len() < prompt.len() {
             let from = self.cached.len();
-            let to = prompt.len().min(from + STEP);
+            let mut to = prompt.len().min(from + STEP);
+            if to + 1 == prompt.len() {
+                to -= 1;
+            }
             if self.read(&prompt[from..to])? == Step::Cancelled {
                 return Ok(None);
             }

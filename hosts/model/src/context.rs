@@ -7,6 +7,7 @@
 //! only one here that calls llama.cpp directly.
 #![allow(unsafe_code)]
 
+use crate::logs;
 use hob_engine::EngineError;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
@@ -120,7 +121,10 @@ impl<'m> Context<'m> {
                 Ok(Step::Cancelled)
             }
             NO_ROOM => Err(self.failed("the context is full")),
-            other => Err(self.failed(&format!("llama.cpp's code is {other}"))),
+            code => {
+                let why = logs::take_last_error().unwrap_or_else(|| "no reason given".into());
+                Err(self.failed(&format!("{why} (code {code})")))
+            }
         }
     }
 

@@ -46,6 +46,9 @@ struct Batch {
     tokens: usize,
 }
 
+/// Which text of the request, and its vector.
+type Embedded = (usize, Vec<f32>);
+
 impl Plan {
     /// All texts are embedded.
     pub fn is_done(&self) -> bool {
@@ -114,7 +117,7 @@ impl<'m> Embedder<'m> {
         let many = self.contexts.len().min(plan.batches.len());
         let next: Vec<Batch> = plan.batches.drain(..many).collect();
         let dim = self.dim;
-        let done: Vec<Result<Vec<(usize, Vec<f32>)>, EngineError>> = match next.as_slice() {
+        let done: Vec<Result<Vec<Embedded>, EngineError>> = match next.as_slice() {
             [one] => vec![encode(&mut self.contexts[0], one, dim)],
             several => std::thread::scope(|scope| {
                 let running: Vec<_> = self
@@ -142,7 +145,7 @@ impl<'m> Embedder<'m> {
         let text = text.trim();
         let most = (self.limit * BYTES_PER_TOKEN).min(text.len());
         let cut = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        let mut tokens = self.vocab.tokenize(text[..cut].as_bytes(), true, false);
+        let mut tokens = self.vocab.tokenize(&text.as_bytes()[..cut], true, false);
         if tokens.len() > self.limit {
             let last = tokens[tokens.len() - 1];
             tokens.truncate(self.limit);
@@ -158,7 +161,7 @@ impl<'m> Embedder<'m> {
     }
 }
 
-fn encode(context: &mut LlamaContext<'_>, batch: &Batch, dim: usize) -> Result<Vec<(usize, Vec<f32>)>, EngineError> {
+fn encode(context: &mut LlamaContext<'_>, batch: &Batch, dim: usize) -> Result<Vec<Embedded>, EngineError> {
     let failed = |reason: String| EngineError::Inference(format!("an embedding failed: {reason}"));
     let mut input = LlamaBatch::new(batch.tokens, 1);
     for (sequence, (_, tokens)) in batch.texts.iter().enumerate() {

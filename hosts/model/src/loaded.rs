@@ -1,6 +1,6 @@
 //! A model in memory: checks before llama.cpp sees the file, then loads it.
 
-use crate::cpu;
+use crate::{cpu, logs};
 use hob_engine::gguf::{self, Header};
 use hob_engine::{EngineError, LoadSpec, ModelInfo, Role};
 use llama_cpp_2::llama_backend::LlamaBackend;
@@ -41,9 +41,10 @@ impl Loaded {
             return Err(bad("its path is not UTF-8; rename the file or folder".into()));
         }
         let params = LlamaModelParams::default().with_progress_callback(progress);
+        logs::take_last_error();
         let model = LlamaModel::load_from_file(backend, &spec.path, &params).map_err(|_| {
-            let architecture = &header.architecture;
-            bad(format!("llama.cpp can't load it (architecture {architecture}); it may be too new for this build"))
+            let why = logs::take_last_error().unwrap_or_else(|| "it gave no reason".into());
+            bad(format!("llama.cpp can't load it ({why}); it may be damaged or too new for this build"))
         })?;
         let default = if spec.role == Role::Chat { CHAT_CONTEXT } else { EMBEDDING_CONTEXT };
         let wanted = if spec.context == 0 { default } else { spec.context };

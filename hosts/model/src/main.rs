@@ -15,6 +15,7 @@ mod cpu;
 mod embed;
 mod grammar;
 mod loaded;
+mod logs;
 mod pieces;
 mod prompt;
 mod sampling;
@@ -53,5 +54,5 @@ fn main() -> anyhow::Result<()> {
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("HOB_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
-    llama_cpp_2::send_logs_to_tracing(llama_cpp_2::LogOptions::default());
+    logs::install();
 }

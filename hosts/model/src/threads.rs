@@ -14,6 +14,9 @@ const FIRST_TRIAL: u32 = 6;
 const NEW: f64 = 0.3;
 /// A change has to pay at least this factor.
 const MARGIN: f64 = 0.93;
+/// Trials of more threads that fail become rarer, up to this factor: beside busy processes one such
+/// step can take a second.
+const RAREST: u32 = 32;
 
 /// Chooses a number of threads by measured time.
 pub struct Threads {
@@ -26,6 +29,7 @@ pub struct Threads {
     /// Steps from one trial to the next, and until the next.
     between: u32,
     until: u32,
+    rarer: u32,
     tried_down: bool,
 }
 
@@ -34,7 +38,28 @@ impl Threads {
     pub fn new(most: u32, between: u32) -> Self {
         let counts: Vec<u32> = std::iter::successors(Some(most.max(1)), |n| (*n > 1).then_some(n / 2)).collect();
         let seconds = vec![None; counts.len()];
-        Self { counts, seconds, best: 0, trial: None, between, until: FIRST_TRIAL.min(between), tried_down: false }
+        Self {
+            counts,
+            seconds,
+            best: 0,
+            trial: None,
+            between,
+            until: FIRST_TRIAL.min(between),
+            rarer: 1,
+            tried_down: false,
+        }
+    }
+
+    /// Looks at the machine before a request: the measurements may be old.
+    pub fn begin(&mut self, others: u32) {
+        let free = self.counts[0].saturating_sub(others).max(1);
+        if free < self.counts[self.best] {
+            self.best = self.counts.iter().position(|n| *n <= free).unwrap_or(self.counts.len() - 1);
+            self.trial = None;
+        } else if free == self.counts[0] {
+            self.rarer = 1;
+            self.until = self.until.min(FIRST_TRIAL);
+        }
     }
 
     /// Threads for the next step.
@@ -59,12 +84,18 @@ impl Threads {
 
     fn end_trial(&mut self, tried: usize) {
         self.trial = None;
-        self.until = self.between;
+        let more = tried < self.best;
+        let mut paid = false;
         if let (Some(new), Some(old)) = (self.seconds[tried], self.seconds[self.best])
             && new < old * MARGIN
         {
             self.best = tried;
+            paid = true;
         }
+        if more {
+            self.rarer = if paid { 1 } else { (self.rarer * 2).min(RAREST) };
+        }
+        self.until = self.between * if self.best + 1 == self.counts.len() { self.rarer } else { 1 };
     }
 
     fn maybe_try(&mut self) {
@@ -80,9 +111,34 @@ impl Threads {
     }
 }
 
+/// Other threads of the machine that want a processor right now; 0 where the kernel does not tell.
+pub fn others_running() -> u32 {
+    std::fs::read_to_string("/proc/loadavg").map_or(0, |text| parse_running(&text).saturating_sub(1))
+}
+
+/// The fourth field is `running/all`, this thread included.
+fn parse_running(loadavg: &str) -> u32 {
+    let field = loadavg.split_whitespace().nth(3).and_then(|field| field.split('/').next());
+    field.and_then(|running| running.parse().ok()).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_starts_low_on_a_busy_machine_and_looks_up_again_on_an_idle_one() {
+        let mut threads = Threads::new(4, 48);
+        threads.begin(2);
+        assert_eq!(threads.next(), 2);
+        threads.begin(9);
+        assert_eq!(threads.next(), 1);
+        threads.begin(0);
+        settle(&mut threads, 40, |n| 16 / u64::from(n));
+        assert_eq!(threads.next(), 4);
+        assert_eq!(parse_running("0.20 0.18 0.12 3/80 11206\n"), 3);
+        assert_eq!(parse_running("?"), 0);
+    }
 
     /// Runs steps on a machine where a count of threads takes `ms` per token.
     fn settle(threads: &mut Threads, steps: usize, ms: impl Fn(u32) -> u64) -> f64 {
@@ -106,7 +162,7 @@ mod tests {
         let mean = settle(&mut threads, 400, busy);
         assert!(mean < 40.0, "busy {mean}");
         assert_eq!(threads.counts[threads.best], 1);
-        settle(&mut threads, 400, idle);
+        settle(&mut threads, 4_000, idle);
         assert_eq!(threads.counts[threads.best], 4);
     }
 

@@ -167,7 +167,7 @@ pub fn cancelled(body: &ModelRequest) -> ModelReply {
 /// Takes messages until the daemon closes the wire.
 pub fn read_requests(mut requests: Requests<ModelRequest>, wire: &Wire) {
     loop {
-        match requests.next() {
+        match requests.receive() {
             Ok(Some(ToHost::Request { id, body })) => wire.push(id, body),
             Ok(Some(ToHost::Cancel { id })) => wire.cancel(id),
             Ok(Some(ToHost::Shutdown) | None) => break,

@@ -41,6 +41,24 @@ async fn files_that_are_no_models_are_refused_and_the_host_lives_on() {
     }
 }
 
+#[test]
+fn a_real_header_is_read_fast() {
+    let Some(path) = common::model(common::CHAT) else { return };
+    let header = hob_engine::gguf::read(&path).unwrap();
+    assert_eq!((header.vocabulary, header.context_length, header.quantization.as_str()), (49_152, 8_192, "Q4_1"));
+    assert_eq!((header.parameters, header.role), (134_515_008, Role::Chat));
+    assert!(header.chat_template.is_some_and(|template| template.contains("<|im_start|>")));
+    // The best of several, because other work may run beside.
+    let read = || {
+        let started = std::time::Instant::now();
+        hob_engine::gguf::read(&path).unwrap();
+        started.elapsed()
+    };
+    let best = (0..20).map(|_| read()).min().unwrap();
+    eprintln!("header of {} read in {best:?}", common::CHAT);
+    assert!(best < Duration::from_millis(20), "{best:?}");
+}
+
 #[tokio::test]
 async fn work_without_a_model_is_refused() {
     let host = start().await;
