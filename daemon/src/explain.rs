@@ -35,13 +35,22 @@ fn service(daemon: &Daemon) -> String {
 
 fn answers(daemon: &Daemon) -> String {
     match daemon.models.default_entry(Role::Chat) {
-        None => "There is no chat model: questions are answered by quoting files; chat and summaries don't work.".into(),
+        None => {
+            "There is no chat model: questions are answered by quoting files; chat and summaries don't work.".into()
+        }
         Some(entry) => match daemon.models.checks().get(&entry.fingerprint) {
-            None => format!("{} has not run the grounded-QA check, so files are quoted; run: hob model check {}", entry.id, entry.id),
-            Some(check) if check.passed() => format!("{} passed the grounded-QA check, so it writes answers from your files.", entry.id),
+            None => format!(
+                "{} has not run the grounded-QA check, so files are quoted; run: hob model check {}",
+                entry.id, entry.id
+            ),
+            Some(check) if check.passed() => {
+                format!("{} passed the grounded-QA check, so it writes answers from your files.", entry.id)
+            }
             Some(check) => format!(
                 "{} answered {:.0}% of the grounded-QA check rightly and declined {:.0}% of what can't be answered; that is too little, so files are quoted.",
-                entry.id, check.answered * 100.0, check.declined * 100.0
+                entry.id,
+                check.answered * 100.0,
+                check.declined * 100.0
             ),
         },
     }
@@ -52,9 +61,15 @@ fn index(daemon: &Daemon) -> String {
     match status.state {
         IndexState::Paused => "Indexing is paused; hob index resume goes on.".into(),
         IndexState::Indexing => format!("{} files still have to be looked at.", status.pending),
-        IndexState::Embedding => format!("Everything is found by its words; {} of {} passages by meaning so far.", status.embedded, status.embeddable),
+        IndexState::Embedding => format!(
+            "Everything is found by its words; {} of {} passages by meaning so far.",
+            status.embedded, status.embeddable
+        ),
         IndexState::Idle if status.documents == 0 => "Nothing is indexed; hob index add FOLDER starts.".into(),
-        IndexState::Idle => format!("{} files are indexed; {} were skipped (hob index status says why).", status.documents, status.skipped),
+        IndexState::Idle => format!(
+            "{} files are indexed; {} were skipped (hob index status says why).",
+            status.documents, status.skipped
+        ),
     }
 }
 
@@ -62,7 +77,11 @@ fn model(daemon: &Daemon, id: &str) -> Option<String> {
     let model = daemon.models.list().into_iter().find(|model| model.entry.id == id)?;
     Some(match (&model.entry.header, model.state) {
         (Err(problem), _) => format!("{id} can't be used: {problem}"),
-        (Ok(_), "loaded") => format!("{id} is loaded (process {}, {} MiB) and is unloaded when nobody uses it.", model.pid, model.resident >> 20),
+        (Ok(_), "loaded") => format!(
+            "{id} is loaded (process {}, {} MiB) and is unloaded when nobody uses it.",
+            model.pid,
+            model.resident >> 20
+        ),
         (Ok(_), "loading") => format!("{id} is being loaded."),
         (Ok(_), _) => format!("{id} is not loaded, since nobody uses it; the next request that needs it loads it."),
     })

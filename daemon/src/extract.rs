@@ -62,7 +62,9 @@ impl HostExtractor {
             Ok(Ok(ExtractReply::Document(document))) => Ok(convert(document)),
             Ok(Ok(ExtractReply::Skipped { reason })) => Err(ExtractError::Skipped(reason)),
             // What kills the reader is the file, so the file is what is not read again.
-            Ok(Err(LinkError::Died { how, .. })) => Err(ExtractError::Skipped(format!("reading it ended the reader ({how}); the file may be damaged"))),
+            Ok(Err(LinkError::Died { how, .. })) => {
+                Err(ExtractError::Skipped(format!("reading it ended the reader ({how}); the file may be damaged")))
+            }
             Ok(Err(error)) => Err(unavailable(error)),
             Err(_) => {
                 host.kill().await;

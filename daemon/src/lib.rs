@@ -59,7 +59,8 @@ impl Daemon {
     pub fn start(paths: &Paths, settings: &Settings, runtime: &Handle) -> Result<Arc<Self>, error::HobError> {
         let checks = Checks::open(paths.state.join("checks.json"));
         let models = Arc::new(Models::new(residency(paths, settings), checks));
-        let extractor = Arc::new(HostExtractor::new(paths.host("hob-extract-host"), max_file(settings), runtime.clone()));
+        let extractor =
+            Arc::new(HostExtractor::new(paths.host("hob-extract-host"), max_file(settings), runtime.clone()));
         let embedder = Arc::new(BlockingEmbedder::new(models.clone(), runtime.clone()));
         let index = Index::open(index_options(paths, settings), extractor.clone(), embedder)?;
         let (tell, index_status) = watch::channel(index.status());
@@ -72,7 +73,8 @@ impl Daemon {
             }
         }
         let skills = Arc::new(Skills::new(skill_setup(paths, settings), models.clone()));
-        let assistant = Assistant::new(models.clone(), index.clone(), skills.clone(), extractor.clone(), settings.answers.mode);
+        let assistant =
+            Assistant::new(models.clone(), index.clone(), skills.clone(), extractor.clone(), settings.answers.mode);
         Ok(Arc::new(Self { models, index, index_status, skills, assistant, extractor, started: Instant::now() }))
     }
 

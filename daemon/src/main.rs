@@ -52,11 +52,17 @@ fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
 
 fn run(system: bool) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env("HOB_LOG").unwrap_or_else(|_| EnvFilter::new("info,tantivy=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_target(false)
+        .init();
     let paths = Paths::from_environment().map_err(anyhow::Error::msg)?;
     let settings = Settings::load(&paths.settings_files()).map_err(anyhow::Error::msg)?;
     // Two workers are enough for a service that waits; each thread costs memory while it idles.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).max_blocking_threads(16).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).max_blocking_threads(16).enable_all().build()?;
     let done = runtime.block_on(serve(&paths, &settings, system));
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     done
@@ -87,6 +93,10 @@ async fn serve(paths: &Paths, settings: &Settings, system: bool) -> anyhow::Resu
 }
 
 fn no_bus(system: bool) -> String {
-    let (bus, hint) = if system { ("system", "allow org.hob.Hob1 in its policy") } else { ("session", "is DBUS_SESSION_BUS_ADDRESS set, and does no other hobd run there?") };
+    let (bus, hint) = if system {
+        ("system", "allow org.hob.Hob1 in its policy")
+    } else {
+        ("session", "is DBUS_SESSION_BUS_ADDRESS set, and does no other hobd run there?")
+    };
     format!("the {bus} bus did not give hobd its name {}; {hint}", bus::NAME)
 }

@@ -73,12 +73,15 @@ impl Quoter {
         let score = |p: &Passage| best.iter().find(|r| r.id == p.id).map_or(0.0, |r| r.score);
         let scores: Vec<f32> = passages.iter().map(score).collect();
         let candidates = gather(&passages, &scores, &ranking.words);
+        let covered = |p: &Passage| overlap(&p.chunk.text, p.lang, &p.kind, &ranking.words).unwrap_or(0.0);
+        let coverages: Vec<f32> = passages.iter().map(covered).collect();
         let similar = self.similarities(stores, &ranking, &passages, &candidates);
         let mut out: Vec<ScoredSentence> = candidates
             .into_iter()
             .zip(similar)
             .map(|(candidate, cosine)| {
-                scored(&passages[candidate.passage], scores[candidate.passage], candidate, cosine)
+                let coverage = coverages[candidate.passage];
+                scored(&passages[candidate.passage], scores[candidate.passage], coverage, candidate, cosine)
             })
             .collect();
         out.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -162,7 +165,13 @@ fn overlap(sentence: &str, language: Language, kind: &str, terms: &[WeighedTerm]
     Some(snippet::share(found.into_iter().map(|f| f.1), terms))
 }
 
-fn scored(passage: &Passage, passage_score: f32, candidate: Candidate, cosine: Option<f32>) -> ScoredSentence {
+fn scored(
+    passage: &Passage,
+    passage_score: f32,
+    coverage: f32,
+    candidate: Candidate,
+    cosine: Option<f32>,
+) -> ScoredSentence {
     let similar = cosine.unwrap_or(IMPUTED * candidate.overlap);
     ScoredSentence {
         path: passage.path.clone(),
@@ -174,6 +183,7 @@ fn scored(passage: &Passage, passage_score: f32, candidate: Candidate, cosine: O
         passage_score,
         cosine,
         overlap: candidate.overlap,
+        coverage,
         score: BY_MEANING * similar + BY_PASSAGE * passage_score + BY_WORDS * candidate.overlap,
     }
 }

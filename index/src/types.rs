@@ -175,6 +175,8 @@ pub struct ScoredSentence {
     pub cosine: Option<f32>,
     /// Share of the question's idf weight whose words the sentence contains, 0 to 1.
     pub overlap: f32,
+    /// The same share for the whole passage it stands in.
+    pub coverage: f32,
     /// What sentences are ranked by.
     pub score: f32,
 }

@@ -26,12 +26,14 @@ struct Item {
 impl Assistant {
     /// Runs the check on a model and stores its result.
     pub async fn check_model(&self, id: Option<&str>) -> Result<CheckResult, HobError> {
-        let items: Vec<Item> = serde_json::from_str(QUESTIONS).map_err(|e| HobError::internal(format!("the check's questions: {e}")))?;
+        let items: Vec<Item> =
+            serde_json::from_str(QUESTIONS).map_err(|e| HobError::internal(format!("the check's questions: {e}")))?;
         let lease = self.models.lease(id, Role::Chat).await?;
         let entry = lease.entry().clone();
         let (mut answered, mut declined) = (0, 0);
         for item in &items {
-            let notes: Vec<&str> = hob_index::sentences::split(&item.passage).into_iter().map(|r| item.passage[r].trim()).collect();
+            let notes: Vec<&str> =
+                hob_index::sentences::split(&item.passage).into_iter().map(|r| item.passage[r].trim()).collect();
             let spec = grounded_spec(&item.question, &notes, 0);
             let path = entry.path.to_string_lossy();
             let said = self.generate(Some(&entry.id), spec, Sink::Silent).await;
@@ -47,7 +49,10 @@ impl Assistant {
             declined: declined as f32 / (items.len() - answerable).max(1) as f32,
             questions: items.len() as u32,
         };
-        self.models.checks().put(&entry.fingerprint, result).map_err(|e| HobError::internal(format!("storing the result: {e}")))?;
+        self.models
+            .checks()
+            .put(&entry.fingerprint, result)
+            .map_err(|e| HobError::internal(format!("storing the result: {e}")))?;
         Ok(result)
     }
 }

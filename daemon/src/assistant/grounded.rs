@@ -11,6 +11,8 @@ use hob_index::types::ScoredSentence;
 
 /// Most tokens of a grounded answer: it should say one thing.
 const ANSWER_TOKENS: u32 = 160;
+/// Sentences given to the model.
+const NOTES: usize = 12;
 /// What the model says when the passages do not answer.
 pub(super) const NO_ANSWER: &str = "NOT FOUND";
 
@@ -20,7 +22,7 @@ If the notes do not contain the answer, say exactly: NOT FOUND.";
 impl Assistant {
     /// Lets the model answer from the passages; falls back to quoting when it can't.
     pub(super) async fn generate_grounded(&self, ask: &Ask<'_>, found: &[ScoredSentence]) -> Result<Answer, HobError> {
-        let mut evidence: Vec<&ScoredSentence> = found.iter().collect();
+        let mut evidence: Vec<&ScoredSentence> = found.iter().take(NOTES).collect();
         let (generated, verifier) = loop {
             let notes: Vec<&str> = evidence.iter().map(|s| s.text.as_str()).collect();
             let spec = grounded_spec(ask.prompt, &notes, ask.options.seed);
@@ -28,7 +30,9 @@ impl Assistant {
             let mut verifier = Verifier::new(notes.iter().copied().chain([ask.prompt]));
             let shown = Sink::Verified(ask, &mut verifier);
             match self.generate(ask.options.model.as_deref(), spec, shown).await {
-                Err(error) if error.kind == Kind::TooLong && evidence.len() > 1 => evidence.truncate(evidence.len() / 2),
+                Err(error) if error.kind == Kind::TooLong && evidence.len() > 1 => {
+                    evidence.truncate(evidence.len() / 2)
+                }
                 other => break (other?, verifier),
             }
         };
@@ -51,7 +55,10 @@ impl Assistant {
     pub(super) async fn close(&self, ask: &Ask<'_>, mut verifier: Verifier) -> String {
         ask.delta_unless_empty(&verifier.finish()).await;
         if verifier.dropped > 0 && !verifier.kept.is_empty() {
-            let notice = format!("{} sentence(s) stated particulars that are not in the source and were left out.", verifier.dropped);
+            let notice = format!(
+                "{} sentence(s) stated particulars that are not in the source and were left out.",
+                verifier.dropped
+            );
             ask.event(Event::Notice { text: notice }).await;
         }
         verifier.kept.join(" ")
@@ -97,6 +104,7 @@ mod tests {
             passage_score: 1.0,
             cosine: None,
             overlap: 1.0,
+            coverage: 1.0,
             score: 1.0,
         }
     }

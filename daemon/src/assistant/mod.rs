@@ -74,7 +74,13 @@ impl Assistant {
     }
 
     /// Answers one request, streaming what happens to `updates`.
-    pub async fn ask(&self, prompt: &str, options: &AskOptions, caller: &Caller, updates: &Updates) -> Result<Answer, HobError> {
+    pub async fn ask(
+        &self,
+        prompt: &str,
+        options: &AskOptions,
+        caller: &Caller,
+        updates: &Updates,
+    ) -> Result<Answer, HobError> {
         check_prompt(prompt)?;
         let ask = Ask { prompt, options, updates, started: Instant::now() };
         if let Some(id) = &options.session {
@@ -190,7 +196,10 @@ fn check_prompt(prompt: &str) -> Result<(), HobError> {
         return Err(HobError::invalid("the prompt is empty; say what you want to know or have done"));
     }
     if prompt.len() > MAX_PROMPT {
-        let message = format!("the prompt has {} bytes, the limit is {MAX_PROMPT}; index the text and ask about it instead", prompt.len());
+        let message = format!(
+            "the prompt has {} bytes, the limit is {MAX_PROMPT}; index the text and ask about it instead",
+            prompt.len()
+        );
         return Err(HobError::new(crate::error::Kind::TooLong, message));
     }
     if prompt.contains('\0') {

@@ -48,7 +48,11 @@ impl Sessions {
 
     /// The turns so far, oldest first.
     pub fn turns(&self, id: &str) -> Vec<Message> {
-        self.lock().iter().find(|session| session.id == id).map(|s| s.turns.iter().cloned().collect()).unwrap_or_default()
+        self.lock()
+            .iter()
+            .find(|session| session.id == id)
+            .map(|s| s.turns.iter().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// Adds a turn and its answer.

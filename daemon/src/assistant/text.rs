@@ -20,9 +20,16 @@ const SUMMARY_TOKENS: u32 = 160;
 
 impl Assistant {
     /// Carries out a task verb, streaming to `updates`.
-    pub async fn text_task(&self, task: TextTask, text: &str, options: &TextOptions, updates: &Updates) -> Result<Answer, HobError> {
+    pub async fn text_task(
+        &self,
+        task: TextTask,
+        text: &str,
+        options: &TextOptions,
+        updates: &Updates,
+    ) -> Result<Answer, HobError> {
         let text = self.text_of(text, options).await?;
-        let asked = AskOptions { model: options.model.clone(), max_tokens: options.max_tokens, ..AskOptions::default() };
+        let asked =
+            AskOptions { model: options.model.clone(), max_tokens: options.max_tokens, ..AskOptions::default() };
         let ask = Ask { prompt: &text, options: &asked, updates, started: Instant::now() };
         match task {
             TextTask::Summarize => self.summarize(&ask).await,
@@ -63,7 +70,8 @@ impl Assistant {
     async fn summarize(&self, ask: &Ask<'_>) -> Result<Answer, HobError> {
         let (source, shortened) = condense(ask.prompt, PIECE_BYTES);
         if shortened {
-            let notice = "The text is longer than the model reads at once; the summary is made of its central sentences.";
+            let notice =
+                "The text is longer than the model reads at once; the summary is made of its central sentences.";
             ask.event(Event::Notice { text: notice.into() }).await;
         }
         let mut verifier = Verifier::new([ask.prompt]);
@@ -91,7 +99,11 @@ impl Assistant {
     async fn transform(&self, ask: &Ask<'_>, instruction: &str) -> Result<Answer, HobError> {
         let pieces = pieces(ask.prompt);
         if pieces.len() > MAX_PIECES {
-            let message = format!("the text has {} bytes, this task takes {}; give a part of it", ask.prompt.len(), MAX_PIECES * PIECE_BYTES);
+            let message = format!(
+                "the text has {} bytes, this task takes {}; give a part of it",
+                ask.prompt.len(),
+                MAX_PIECES * PIECE_BYTES
+            );
             return Err(HobError::new(Kind::TooLong, message));
         }
         let mut whole: Option<Generated> = None;
@@ -123,10 +135,13 @@ fn instruction(task: TextTask, options: &TextOptions) -> Result<String, HobError
             let how = options.instruction.as_deref().unwrap_or("clearer and simpler, keeping its meaning");
             format!("Rewrite the user's text: {how}. {only}")
         }
-        TextTask::Proofread => format!("Correct spelling and grammar of the user's text and change nothing else. {only}"),
+        TextTask::Proofread => {
+            format!("Correct spelling and grammar of the user's text and change nothing else. {only}")
+        }
         TextTask::Translate => {
             let language = options.language.as_deref().filter(|l| !l.trim().is_empty());
-            let language = language.ok_or_else(|| HobError::invalid("option language is missing; say which language to translate into"))?;
+            let language = language
+                .ok_or_else(|| HobError::invalid("option language is missing; say which language to translate into"))?;
             format!("Translate the user's text into {language}. {only}")
         }
     })

@@ -46,7 +46,10 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// A capitalised word that is not the pronoun "I" and its contractions.
 fn is_name(word: &str) -> bool {
-    word.chars().next().is_some_and(char::is_uppercase) && word != "I" && !word.starts_with("I'") && !word.starts_with("I’")
+    word.chars().next().is_some_and(char::is_uppercase)
+        && word != "I"
+        && !word.starts_with("I'")
+        && !word.starts_with("I’")
 }
 
 /// Holds streamed text back until a sentence is complete, and lets only backed ones through.

@@ -67,7 +67,11 @@ impl AssistantInterface {
 
     /// Opens a conversation and returns its object (`org.hob.Session1`), which is what the option
     /// `session` names. Options: none.
-    async fn open_session(&self, options: Dict, #[zbus(object_server)] server: &ObjectServer) -> Result<OwnedObjectPath, BusError> {
+    async fn open_session(
+        &self,
+        options: Dict,
+        #[zbus(object_server)] server: &ObjectServer,
+    ) -> Result<OwnedObjectPath, BusError> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Options::new(options).end()?;
         let path = format!("{ROOT}/session/{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -143,7 +147,9 @@ pub(super) fn request_token() -> String {
 fn local_only(options: &mut Options) -> Result<(), HobError> {
     match options.string("route")?.as_deref() {
         None | Some("auto" | "local") => Ok(()),
-        Some("remote") => Err(HobError::new(Kind::Remote, "no remote back end is set up; this version answers on the device only")),
+        Some("remote") => {
+            Err(HobError::new(Kind::Remote, "no remote back end is set up; this version answers on the device only"))
+        }
         Some(other) => Err(HobError::invalid(format!("option route is \"{other}\", it must be \"auto\" or \"local\""))),
     }
 }
@@ -167,14 +173,18 @@ fn answer_mode(given: Option<String>) -> Result<AnswerMode, HobError> {
 /// An absolute folder.
 pub(super) fn folder(given: Option<String>) -> Result<Option<PathBuf>, HobError> {
     match given.map(PathBuf::from) {
-        Some(path) if !path.is_absolute() => Err(HobError::invalid(format!("option folder must be an absolute path, not {}", path.display()))),
+        Some(path) if !path.is_absolute() => {
+            Err(HobError::invalid(format!("option folder must be an absolute path, not {}", path.display())))
+        }
         folder => Ok(folder),
     }
 }
 
 fn temperature(given: Option<f64>) -> Result<Option<f32>, HobError> {
     match given {
-        Some(t) if !(0.0..=2.0).contains(&t) => Err(HobError::invalid(format!("option temperature is {t}, it must lie between 0 and 2"))),
+        Some(t) if !(0.0..=2.0).contains(&t) => {
+            Err(HobError::invalid(format!("option temperature is {t}, it must lie between 0 and 2")))
+        }
         given => Ok(given.map(|t| t as f32)),
     }
 }

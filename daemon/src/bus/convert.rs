@@ -4,7 +4,7 @@ use super::dict::{Dict, DictBuilder};
 use crate::assistant::{Answer, Citation, Event, ToolCall, Usage};
 use crate::governor::Conditions;
 use crate::models::ModelStatus;
-use crate::skills::{SkillStatus, RoutedCall};
+use crate::skills::{RoutedCall, SkillStatus};
 use hob_engine::Role;
 use hob_index::types::{Hit, IndexState, IndexStatus};
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! `org.hob.Daemon1`: how the service is.
 
+use super::convert;
 use super::dict::{Dict, DictBuilder};
 use super::error::BusError;
-use super::convert;
 use crate::governor::{Conditions, resident_bytes};
 use std::sync::Arc;
 use zbus::interface;
@@ -26,7 +26,8 @@ impl DaemonInterface {
         hosts.extend(skills.iter().filter(|s| s.pid != 0).map(|s| host("skill", &s.id, s.pid)));
         hosts.extend(daemon.extractor.pids().await.into_iter().map(|pid| host("extract", "", pid)));
         let pid = std::process::id();
-        let budget = DictBuilder::default().put("limit_bytes", daemon.models.budget()).put("used_bytes", daemon.models.used());
+        let budget =
+            DictBuilder::default().put("limit_bytes", daemon.models.budget()).put("used_bytes", daemon.models.used());
         Ok(DictBuilder::default()
             .put("version", crate::VERSION)
             .put("state", "running")

@@ -36,10 +36,8 @@ impl IndexInterface {
         let query = parse(query, options)?;
         let mode = mode_name(query.mode);
         let found = self.blocking(move |index| index.search(&query)).await?;
-        let details = DictBuilder::default()
-            .put("took_ms", started.elapsed().as_secs_f64() * 1000.0)
-            .put("mode", mode)
-            .done();
+        let details =
+            DictBuilder::default().put("took_ms", started.elapsed().as_secs_f64() * 1000.0).put("mode", mode).done();
         Ok((found.hits.into_iter().map(convert::hit).collect(), details))
     }
 

@@ -108,8 +108,10 @@ async fn tell_skills(connection: &Connection, daemon: &Arc<crate::Daemon>) -> zb
 async fn notify_desktop(connection: &Connection, said: &crate::skills::Notification) {
     let service = "org.freedesktop.Notifications";
     let hints: dict::Dict = dict::Dict::new();
-    let body = ("hob", 0u32, "appointment-soon", said.title.as_str(), said.text.as_str(), Vec::<String>::new(), hints, -1i32);
-    let shown = connection.call_method(Some(service), "/org/freedesktop/Notifications", Some(service), "Notify", &body).await;
+    let body =
+        ("hob", 0u32, "appointment-soon", said.title.as_str(), said.text.as_str(), Vec::<String>::new(), hints, -1i32);
+    let shown =
+        connection.call_method(Some(service), "/org/freedesktop/Notifications", Some(service), "Notify", &body).await;
     if let Err(error) = shown {
         tracing::info!(%error, text = said.text, "no desktop showed a skill's notification");
     }
@@ -118,7 +120,9 @@ async fn notify_desktop(connection: &Connection, said: &crate::skills::Notificat
 /// Who called, as far as the bus tells.
 async fn caller_of(header: &Header<'_>, connection: &Connection) -> Caller {
     let Some(sender) = header.sender().filter(|_| connection.is_bus()) else { return Caller::default() };
-    let pid = async { zbus::fdo::DBusProxy::new(connection).await?.get_connection_unix_process_id(sender.to_owned().into()).await };
+    let pid = async {
+        zbus::fdo::DBusProxy::new(connection).await?.get_connection_unix_process_id(sender.to_owned().into()).await
+    };
     match pid.await {
         Ok(pid) => Caller::client(sender.to_string(), pid),
         Err(error) => {

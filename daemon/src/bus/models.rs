@@ -1,8 +1,8 @@
 //! `org.hob.Models1`: which models are there, which are resident.
 
+use super::convert;
 use super::dict::{Dict, DictBuilder, Options};
 use super::error::BusError;
-use super::convert;
 use crate::error::HobError;
 use crate::models::embedder;
 use hob_engine::{ModelReply, ModelRequest, Role};
@@ -78,11 +78,15 @@ impl ModelsInterface {
     async fn embed(&self, texts: Vec<String>, options: Dict) -> Result<Vec<Vec<u8>>, BusError> {
         let mut options = Options::new(options);
         let model = options.string("model")?;
-        let priority = super::assistant::one_of("priority", options.string("priority")?, &["interactive", "background"])?;
+        let priority =
+            super::assistant::one_of("priority", options.string("priority")?, &["interactive", "background"])?;
         options.end()?;
         let bytes: usize = texts.iter().map(String::len).sum();
         if texts.len() > MAX_TEXTS || bytes > MAX_BYTES {
-            let message = format!("{} texts of {bytes} bytes are too many; the limits are {MAX_TEXTS} and {MAX_BYTES}; send them in parts", texts.len());
+            let message = format!(
+                "{} texts of {bytes} bytes are too many; the limits are {MAX_TEXTS} and {MAX_BYTES}; send them in parts",
+                texts.len()
+            );
             return Err(HobError::invalid(message).into());
         }
         if texts.is_empty() {

@@ -98,7 +98,12 @@ pub fn path(caller: Option<&UniqueName<'_>>, token: &str) -> Result<OwnedObjectP
 }
 
 /// Serves a request object and runs `work` until it ends, is cancelled or its caller leaves.
-pub async fn start<W, F>(connection: &Connection, caller: Option<UniqueName<'static>>, token: &str, work: W) -> Result<OwnedObjectPath, HobError>
+pub async fn start<W, F>(
+    connection: &Connection,
+    caller: Option<UniqueName<'static>>,
+    token: &str,
+    work: W,
+) -> Result<OwnedObjectPath, HobError>
 where
     W: FnOnce(mpsc::Sender<Update>) -> F,
     F: Future<Output = Result<Answer, HobError>> + Send + 'static,

@@ -102,7 +102,8 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let battery_dir = root.path().join("BAT0");
         std::fs::create_dir(&battery_dir).expect("create");
-        for (name, text) in [("type", "Battery\n"), ("capacity", "42\n"), ("status", "Discharging\n"), ("temp", "51500\n")]
+        for (name, text) in
+            [("type", "Battery\n"), ("capacity", "42\n"), ("status", "Discharging\n"), ("temp", "51500\n")]
         {
             std::fs::write(battery_dir.join(name), text).expect("write");
         }

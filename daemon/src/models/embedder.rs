@@ -8,7 +8,12 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 /// Embeds texts with the default embedding model: one unit-length vector per text.
-pub async fn embed(models: &Models, id: Option<&str>, texts: Vec<String>, interactive: bool) -> Result<Vec<Vec<f32>>, HobError> {
+pub async fn embed(
+    models: &Models,
+    id: Option<&str>,
+    texts: Vec<String>,
+    interactive: bool,
+) -> Result<Vec<Vec<f32>>, HobError> {
     let wanted = texts.len();
     let lease = models.lease(id, Role::Embedding).await?;
     match lease.host().ask(ModelRequest::Embed { texts, interactive }).await? {

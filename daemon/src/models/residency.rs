@@ -144,7 +144,10 @@ impl Models {
     }
 
     fn status(&self, slot: &Slot, defaults: &[Option<String>]) -> ModelStatus {
-        let (state, pid) = { let seen = lock(&slot.seen); (seen.state, seen.pid) };
+        let (state, pid) = {
+            let seen = lock(&slot.seen);
+            (seen.state, seen.pid)
+        };
         ModelStatus {
             state,
             pid,
@@ -262,16 +265,25 @@ impl Models {
         if need > budget {
             let message = format!(
                 "{} needs about {} MiB, but hob's memory budget is {} MiB; raise memory.budget_mib or use a smaller model",
-                wanted.entry.id, need >> 20, budget >> 20
+                wanted.entry.id,
+                need >> 20,
+                budget >> 20
             );
             return Err(HobError::new(Kind::OutOfBudget, message));
         }
         while self.used() + need > budget {
-            let idle = self.idle_slots().into_iter().filter(|s| !Arc::ptr_eq(s, wanted)).min_by_key(|s| lock(&s.seen).last_used);
+            let idle = self
+                .idle_slots()
+                .into_iter()
+                .filter(|s| !Arc::ptr_eq(s, wanted))
+                .min_by_key(|s| lock(&s.seen).last_used);
             let Some(victim) = idle else {
                 let message = format!(
                     "{} needs about {} MiB; {} of {} MiB are in use by models that are answering; try again in a moment",
-                    wanted.entry.id, need >> 20, self.used() >> 20, budget >> 20
+                    wanted.entry.id,
+                    need >> 20,
+                    self.used() >> 20,
+                    budget >> 20
                 );
                 return Err(HobError::new(Kind::OutOfBudget, message));
             };
@@ -300,7 +312,8 @@ impl Models {
     /// Unloads one model. Refused while it answers.
     pub async fn unload(&self, id: &str) -> Result<(), HobError> {
         let slot = lock(&self.slots).get(id).cloned();
-        let slot = slot.ok_or_else(|| HobError::not_found(format!("there is no model \"{id}\"; see hob model list")))?;
+        let slot =
+            slot.ok_or_else(|| HobError::not_found(format!("there is no model \"{id}\"; see hob model list")))?;
         if slot.leases.load(Ordering::Acquire) > 0 {
             return Err(HobError::new(Kind::Busy, format!("{id} is answering; try again when it has ended")));
         }
@@ -373,7 +386,11 @@ fn usable(slot: Arc<Slot>, role: Role) -> Result<Arc<Slot>, HobError> {
         return Err(HobError::invalid(format!("{id} can't be used as a model: {problem}")));
     }
     if slot.entry.role != role {
-        let other = if role == Role::Chat { "only embeds text; name a chat model" } else { "does not embed text; name an embedding model" };
+        let other = if role == Role::Chat {
+            "only embeds text; name a chat model"
+        } else {
+            "does not embed text; name an embedding model"
+        };
         return Err(HobError::invalid(format!("{id} {other} (see hob model list)")));
     }
     Ok(slot)
@@ -382,7 +399,10 @@ fn usable(slot: Arc<Slot>, role: Role) -> Result<Arc<Slot>, HobError> {
 fn no_model(role: Role, folders: &[PathBuf]) -> HobError {
     let what = if role == Role::Chat { "chat" } else { "embedding" };
     let folder = folders.first().map(|f| f.display().to_string()).unwrap_or_default();
-    HobError::new(Kind::NoModel, format!("there is no {what} model; put a GGUF file into {folder} (make models gets the default ones)"))
+    HobError::new(
+        Kind::NoModel,
+        format!("there is no {what} model; put a GGUF file into {folder} (make models gets the default ones)"),
+    )
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

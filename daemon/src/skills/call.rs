@@ -90,7 +90,8 @@ impl SkillProcess {
             return Ok(host);
         }
         *loaded = None;
-        std::fs::create_dir_all(&self.storage).map_err(|e| HobError::internal(format!("{}: {e}", self.storage.display())))?;
+        std::fs::create_dir_all(&self.storage)
+            .map_err(|e| HobError::internal(format!("{}: {e}", self.storage.display())))?;
         let (library, id) = (self.skill.library.clone(), self.skill.manifest.id.clone());
         let load = SkillRequest::Load { library, id, storage: self.storage.clone() };
         match self.within(&host, LOAD_DEADLINE, load).await? {
@@ -105,14 +106,22 @@ impl SkillProcess {
     }
 
     /// Asks, and kills the process when the answer is late: nothing else ends foreign code.
-    async fn within(&self, host: &SkillHost, deadline: Duration, request: SkillRequest) -> Result<SkillReply, HobError> {
+    async fn within(
+        &self,
+        host: &SkillHost,
+        deadline: Duration,
+        request: SkillRequest,
+    ) -> Result<SkillReply, HobError> {
         match tokio::time::timeout(deadline, host.ask(request)).await {
             Ok(reply) => reply.map_err(|e| self.failed(e.to_string())),
             Err(_) => {
                 host.kill().await;
                 self.pid.store(0, Ordering::Relaxed);
                 let id = &self.skill.manifest.id;
-                let message = format!("the skill {id} did not answer within {} ms and was ended; try again", deadline.as_millis());
+                let message = format!(
+                    "the skill {id} did not answer within {} ms and was ended; try again",
+                    deadline.as_millis()
+                );
                 Err(HobError::new(Kind::Timeout, message))
             }
         }
@@ -155,7 +164,13 @@ impl SkillProcess {
 
 impl Skills {
     /// Calls an intent: arguments checked before, the call logged after, wakes taken over.
-    pub async fn call(&self, skill: &str, intent: &str, arguments: &str, origin: &CallOrigin<'_>) -> Result<Value, HobError> {
+    pub async fn call(
+        &self,
+        skill: &str,
+        intent: &str,
+        arguments: &str,
+        origin: &CallOrigin<'_>,
+    ) -> Result<Value, HobError> {
         let process = self.find(skill)?;
         let manifest = &process.skill.manifest;
         if manifest.intent(intent).is_none() {
@@ -173,7 +188,8 @@ impl Skills {
 
     /// Takes the planned calls out of a result: they are the daemon's business, not the caller's.
     fn take_wakes(&self, skill: &str, mut result: Value) -> Result<Value, HobError> {
-        let nonsense = |e: serde_json::Error| HobError::new(Kind::SkillFailed, format!("the skill {skill} plans nonsense: {e}"));
+        let nonsense =
+            |e: serde_json::Error| HobError::new(Kind::SkillFailed, format!("the skill {skill} plans nonsense: {e}"));
         let Some(object) = result.as_object_mut() else { return Ok(result) };
         let wakes = object.remove("wake").unwrap_or(Value::Array(Vec::new()));
         let cancelled = object.remove("cancel_wake").unwrap_or(Value::Array(Vec::new()));
@@ -183,7 +199,15 @@ impl Skills {
         Ok(result)
     }
 
-    fn record(&self, skill: &str, intent: &str, arguments: &str, origin: &CallOrigin<'_>, called: &Result<Value, HobError>, took: Duration) {
+    fn record(
+        &self,
+        skill: &str,
+        intent: &str,
+        arguments: &str,
+        origin: &CallOrigin<'_>,
+        called: &Result<Value, HobError>,
+        took: Duration,
+    ) {
         let outcome = match called {
             Ok(result) => result.get("status").and_then(Value::as_str).unwrap_or("success").to_string(),
             Err(error) => error.to_string(),
@@ -206,7 +230,8 @@ impl Skills {
 }
 
 fn locale() -> String {
-    let set = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    let set =
+        ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
     set.unwrap_or_else(|| "C".into())
 }
 

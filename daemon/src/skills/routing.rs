@@ -3,7 +3,7 @@
 //! Owns: the routers over what is installed, built when first needed. The ranking itself is in
 //! [`super::router`], the arguments come from [`super::slots`].
 
-use super::router::{self, Outcome, Router, RoutedIntent, Vectors};
+use super::router::{self, Outcome, RoutedIntent, Router, Vectors};
 use super::{Skills, examples, needs_confirmation, slots};
 use crate::error::{HobError, Kind};
 use crate::models::embedder;
@@ -80,11 +80,16 @@ struct Routers {
 impl Skills {
     /// What handles these words.
     pub async fn decide(&self, text: &str) -> Result<Decision, HobError> {
-        Ok(self.route(text, 1).await?.decision)
+        // Arguments are only looked for when a skill is meant: the rules for dates stay in memory.
+        Ok(self.routed(text, 0).await?.decision)
     }
 
-    /// What handles these words, and the best `limit` intents.
+    /// What handles these words, and the best `limit` intents with the arguments found for them.
     pub async fn route(&self, text: &str, limit: usize) -> Result<Routing, HobError> {
+        self.routed(text, limit).await
+    }
+
+    async fn routed(&self, text: &str, limit: usize) -> Result<Routing, HobError> {
         if text.trim().is_empty() {
             return Err(HobError::invalid("the text is empty; say what should be done"));
         }
@@ -95,14 +100,13 @@ impl Skills {
         let vector = self.vector(&routers, text).await;
         let ranking = routers.skills.rank(text, vector.as_deref());
         let chat = routers.chat.rank(text, vector.as_deref());
-        let candidates: Vec<RoutedCall> = ranking
-            .candidates
-            .iter()
-            .take(limit.max(1))
-            .filter_map(|scored| self.filled(&routers, scored.index, scored.score, text))
-            .collect();
-        let decision = match (ranking.outcome, candidates.first()) {
-            (Outcome::Confident(_), Some(best)) => Decision::Skill(best.clone()),
+        let confident = matches!(ranking.outcome, Outcome::Confident(_));
+        let wanted = if confident { limit.max(1) } else { limit };
+        let best = ranking.candidates.iter().take(wanted);
+        let candidates: Vec<RoutedCall> =
+            best.filter_map(|scored| self.filled(&routers, scored.index, scored.score, text)).collect();
+        let decision = match candidates.first() {
+            Some(best) if confident => Decision::Skill(best.clone()),
             _ if matches!(chat.outcome, Outcome::Confident(_)) => Decision::Chat,
             _ => Decision::Retrieve,
         };
@@ -115,7 +119,8 @@ impl Skills {
         let intent = manifest.intent(name)?;
         let language = router::text::language(text).unwrap_or("en");
         let examples: Vec<Example> = intent.examples.values().flatten().cloned().collect();
-        let filled = slots::fill(text, language, &jiff::ZonedDateTime::now(), &intent.parameters, &annotated(&examples));
+        let filled =
+            slots::fill(text, language, &jiff::ZonedDateTime::now(), &intent.parameters, &annotated(&examples));
         Some(RoutedCall {
             skill: manifest.id.clone(),
             intent: intent.name.clone(),
@@ -176,11 +181,17 @@ impl Skills {
         self.installed.iter().enumerate().flat_map(of_skill).unzip()
     }
 
-    async fn vectors(&self, embedder: &str, languages: &[String], intents: &[&[RoutedIntent]]) -> Result<Vectors, HobError> {
+    async fn vectors(
+        &self,
+        embedder: &str,
+        languages: &[String],
+        intents: &[&[RoutedIntent]],
+    ) -> Result<Vectors, HobError> {
         if embedder.is_empty() {
             return Err(HobError::new(Kind::NoModel, "there is no embedding model"));
         }
-        let texts: Vec<String> = intents.iter().flat_map(|intents| router::texts_to_embed(intents, languages)).collect();
+        let texts: Vec<String> =
+            intents.iter().flat_map(|intents| router::texts_to_embed(intents, languages)).collect();
         let vectors = match examples::load(&self.setup.vectors, embedder, &texts) {
             Some(vectors) => vectors,
             None => {
@@ -215,54 +226,86 @@ fn annotated(examples: &[Example]) -> Vec<slots::Annotated> {
     examples.iter().map(|e| slots::Annotated { text: e.text.clone(), slots: slots(e) }).collect()
 }
 
-/// Requests that are for the chat model rather than for files: talk, and text to be made up.
+/// Requests that are for the chat model rather than for files: talk, and text to be made up. Each
+/// sort is an intent of its own, since an average of all would be near none of them.
 fn chat_intents() -> Vec<RoutedIntent> {
-    const SAID: [(&str, &str); 30] = [
-        ("en", "hello"),
-        ("en", "hi there, how are you?"),
-        ("en", "good morning"),
-        ("en", "thank you very much"),
-        ("en", "who are you?"),
-        ("en", "what can you do?"),
-        ("en", "tell me a joke"),
-        ("en", "tell me a bedtime story about a dragon"),
-        ("en", "write a poem about the sea"),
-        ("en", "write a short story about a lighthouse keeper"),
-        ("en", "write a birthday greeting for a friend"),
-        ("en", "draft a polite letter that declines an invitation"),
-        ("en", "suggest a name for a cat"),
-        ("en", "give me ideas for a rainy afternoon"),
-        ("en", "help me to phrase an apology"),
-        ("en", "let's chat"),
-        ("en", "make up a riddle"),
-        ("en", "compose a limerick"),
-        ("de", "hallo, wie geht es dir?"),
-        ("de", "erzähl mir einen Witz"),
-        ("de", "schreib ein Gedicht über den Herbst"),
-        ("de", "danke schön"),
-        ("pt", "olá, tudo bem?"),
-        ("pt", "conta-me uma piada"),
-        ("pt", "escreve um poema sobre o mar"),
-        ("pt", "muito obrigado"),
-        ("zh", "你好"),
-        ("zh", "给我讲个笑话"),
-        ("zh", "写一首关于大海的诗"),
-        ("zh", "谢谢你"),
-    ];
-    const NOT_SAID: [(&str, &str); 6] = [
-        ("en", "who wrote the poem about the sea?"),
-        ("en", "what is the name of my cat?"),
-        ("en", "when did I write to Ana?"),
-        ("en", "who are the members of the club?"),
-        ("en", "what did the letter say?"),
-        ("en", "which story won the prize?"),
+    const SORTS: [(&str, &[(&str, &str)]); 5] = [
+        (
+            "Say hello",
+            &[
+                ("en", "hello"),
+                ("en", "hi there, how are you?"),
+                ("en", "good morning"),
+                ("en", "hey, what's up?"),
+                ("en", "let's chat"),
+                ("de", "hallo, wie geht es dir?"),
+                ("pt", "olá, tudo bem?"),
+                ("zh", "你好"),
+            ],
+        ),
+        (
+            "Say thanks and goodbye",
+            &[
+                ("en", "thank you very much"),
+                ("en", "thanks, that was helpful"),
+                ("en", "goodbye"),
+                ("en", "see you later"),
+                ("en", "great, well done"),
+                ("de", "danke schön"),
+                ("pt", "muito obrigado"),
+                ("zh", "谢谢你"),
+            ],
+        ),
+        (
+            "Ask who the assistant is",
+            &[
+                ("en", "who are you?"),
+                ("en", "what can you do?"),
+                ("en", "what is your name?"),
+                ("en", "are you a robot?"),
+                ("en", "how can you help me?"),
+                ("de", "wer bist du?"),
+                ("pt", "quem és tu?"),
+                ("zh", "你是谁"),
+            ],
+        ),
+        (
+            "Write something",
+            &[
+                ("en", "write a poem about the sea"),
+                ("en", "write a short story about a lighthouse keeper"),
+                ("en", "write a birthday greeting for a friend"),
+                ("en", "draft a polite letter that declines an invitation"),
+                ("en", "compose a limerick"),
+                ("en", "tell me a bedtime story about a dragon"),
+                ("en", "tell me a joke"),
+                ("en", "make up a riddle"),
+                ("de", "schreib ein Gedicht über den Herbst"),
+                ("de", "erzähl mir einen Witz"),
+                ("pt", "escreve um poema sobre o mar"),
+                ("pt", "conta-me uma piada"),
+                ("zh", "写一首关于大海的诗"),
+                ("zh", "给我讲个笑话"),
+            ],
+        ),
+        (
+            "Have an idea",
+            &[
+                ("en", "suggest a name for a cat"),
+                ("en", "give me ideas for a rainy afternoon"),
+                ("en", "help me to phrase an apology"),
+                ("en", "brainstorm titles for a talk"),
+                ("en", "what could I cook with eggs and leeks?"),
+                ("en", "give me some advice on sleeping better"),
+            ],
+        ),
     ];
     let own = |all: &[(&str, &str)]| all.iter().map(|(code, text)| ((*code).into(), (*text).into())).collect();
-    vec![RoutedIntent {
+    let sort = |(title, said): &(&str, &[(&str, &str)])| RoutedIntent {
         intent: "Chat".into(),
-        title: "Let's talk".into(),
-        examples: own(&SAID),
-        counter_examples: own(&NOT_SAID),
+        title: (*title).into(),
+        examples: own(said),
         ..RoutedIntent::default()
-    }]
+    };
+    SORTS.iter().map(sort).collect()
 }
