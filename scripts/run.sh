@@ -77,13 +77,11 @@ demo_home() {
 
 # For a folder that nobody here knows: what its own text talks about most.
 demo_folder() {
-    local python word file
+    local python word file question
     python=$(find_python) || true
-    { read -r word && read -r file; } < <("$python" "$ROOT/scripts/topic.py" "$folder") || true
-    if [ -n "${word:-}" ]; then
-        show search -n 3 "$word"
-        show ask "What do my files say about $word?"
-    fi
+    { read -r word && read -r file && read -r question; } < <("$python" "$ROOT/scripts/topic.py" "$folder") || true
+    if [ -n "${word:-}" ]; then show search -n 3 "$word"; fi
+    if [ -n "${question:-}" ]; then show ask "$question"; fi
     show ask "Which enzyme unwinds the double helix of the axolotl?"
     [ -z "${file:-}" ] || show summarize "$file"
 }
