@@ -56,8 +56,8 @@ impl Threads {
         if free < self.counts[self.best] {
             self.best = self.counts.iter().position(|n| *n <= free).unwrap_or(self.counts.len() - 1);
             self.trial = None;
-        } else if free == self.counts[0] {
-            self.rarer = 1;
+        } else if others == 0 {
+            (self.best, self.trial, self.rarer) = (0, None, 1);
             self.until = self.until.min(FIRST_TRIAL);
         }
     }
@@ -95,7 +95,13 @@ impl Threads {
         if more {
             self.rarer = if paid { 1 } else { (self.rarer * 2).min(RAREST) };
         }
-        self.until = self.between * if self.best + 1 == self.counts.len() { self.rarer } else { 1 };
+        if paid {
+            // What helped once may help again: soon, and in the same direction.
+            self.until = FIRST_TRIAL.min(self.between);
+            self.tried_down = more;
+        } else {
+            self.until = self.between * if more { self.rarer } else { 1 };
+        }
     }
 
     fn maybe_try(&mut self) {
@@ -134,8 +140,10 @@ mod tests {
         threads.begin(9);
         assert_eq!(threads.next(), 1);
         threads.begin(0);
-        settle(&mut threads, 40, |n| 16 / u64::from(n));
         assert_eq!(threads.next(), 4);
+        // Nothing says "busy", but it is: the first trials find out.
+        assert!(settle(&mut threads, 60, |n| 100 * u64::from(n)) < 180.0);
+        assert_eq!(threads.counts[threads.best], 1);
         assert_eq!(parse_running("0.20 0.18 0.12 3/80 11206\n"), 3);
         assert_eq!(parse_running("?"), 0);
     }
