@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/session.sh"
 
-folder=$ROOT/examples/home
+folder=${HOB_EXAMPLES:-$ROOT/examples/home} # record.sh shows a copy with a shorter path
 if [ -n "${DIR:-}" ]; then
     [ -d "$DIR" ] || die "DIR=$DIR is not a folder"
     [ -r "$DIR" ] && [ -x "$DIR" ] || die "DIR=$DIR cannot be read"
@@ -25,7 +25,7 @@ prepare() {
 # One folder of state for each indexed folder, so that answers never mix; one run at a time uses it.
 open_state() {
     local name=home lock
-    [ -z "${DIR:-}" ] || name=dir-$(printf '%s' "$folder" | cksum | cut -d ' ' -f 1)
+    [ "$folder" = "$ROOT/examples/home" ] || name=dir-$(printf '%s' "$folder" | cksum | cut -d ' ' -f 1)
     mkdir -p "$ROOT/run/$name"
     exec {lock}>"$ROOT/run/$name/lock"
     flock -n "$lock" || die "another \`make run\` is using run/$name; end it first"
