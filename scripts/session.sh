@@ -10,6 +10,7 @@ use_state() {
     local models
     models=$(models_folder)
     mkdir -p "$1/config" "$1/data/hob" "$1/state" "$1/cache"
+    chmod 700 "$1" # an index holds the words of private files
     [ "$(readlink "$1/data/hob/models" || true)" = "$models" ] || ln -sfn "$models" "$1/data/hob/models"
     export XDG_CONFIG_HOME=$1/config XDG_DATA_HOME=$1/data XDG_STATE_HOME=$1/state XDG_CACHE_HOME=$1/cache
 }
