@@ -19,6 +19,8 @@ const WHOLE: usize = 2_400;
 const PIECE: usize = 1_600;
 /// A short line before a paragraph (a title, a salutation) joins it up to this many bytes.
 const WITH_LEAD: usize = 1_200;
+/// A line up to this many bytes can be the title of the only paragraph below it.
+const TITLE: usize = 300;
 /// More empty lines than this between two blocks keep them apart, so that lines stay exact.
 const WIDEST_GAP: u32 = 8;
 /// Code is packed up to this many bytes.
@@ -30,11 +32,7 @@ const WINDOW: usize = 1_150;
 /// with text below, in the `heading` of what follows.
 pub fn chunk(document: &Document) -> Vec<Chunk> {
     let mut cutter = Cutter { code: document.kind == "code", ..Cutter::default() };
-    let texts = document.blocks.iter().filter(|b| !b.heading && !b.text.trim().is_empty());
-    let (count, bytes) = texts.fold((0, 0), |(n, len), b| (n + 1, len + b.text.len()));
-    // A title line and its only paragraph belong together.
-    cutter.lead_limit = if count == 2 { WHOLE } else { WITH_LEAD };
-    cutter.lone = count == 2 && bytes < WHOLE;
+    cutter.titled = is_titled_paragraph(document);
     for block in &document.blocks {
         if block.text.trim().is_empty() {
             continue;
@@ -42,6 +40,13 @@ pub fn chunk(document: &Document) -> Vec<Chunk> {
         if block.heading { cutter.heading(block) } else { cutter.text(block) }
     }
     cutter.finish()
+}
+
+/// Whether the document is a title line and its only paragraph, which belong together.
+fn is_titled_paragraph(document: &Document) -> bool {
+    let mut texts = document.blocks.iter().filter(|b| !b.heading && !b.text.trim().is_empty());
+    let (Some(title), Some(_), None) = (texts.next(), texts.next(), texts.next()) else { return false };
+    title.text.len() < TITLE && !title.text.trim().contains('\n')
 }
 
 /// The parts of a passage that are embedded: one as a rule, more where an embedder would not read
@@ -53,8 +58,8 @@ pub fn windows(text: &str) -> Vec<&str> {
 #[derive(Default)]
 struct Cutter {
     code: bool,
-    lone: bool,
-    lead_limit: usize,
+    /// See [`is_titled_paragraph`].
+    titled: bool,
     headings: Headings,
     open: Option<Chunk>,
     /// The open passage consists of short blocks only.
@@ -78,10 +83,10 @@ impl Cutter {
             let together = open.text.len() + gap as usize + block.text.len();
             let limit = match (self.code, self.short, short) {
                 (true, ..) => CODE,
+                _ if self.titled => WHOLE,
                 (_, true, true) => PACKED,
                 // A short lead joins the paragraph below it, not a whole list.
-                (_, true, false) if self.lone || open.text.len() < SHORT => self.lead_limit,
-                (_, false, true) if self.lone => WHOLE,
+                (_, true, false) if open.text.len() < SHORT => WITH_LEAD,
                 _ => 0,
             };
             if open.page == block.page && gap <= WIDEST_GAP && together <= limit {
@@ -262,6 +267,9 @@ mod tests {
         let found = cut("text", vec![block(1, "Roles of histone"), block(3, &paragraph(2_000))]);
         assert_eq!(found.len(), 1);
         assert!(found[0].text.starts_with("Roles of histone\n\nThis"));
+        let long_title = "A very long title of a very long paper ".repeat(6);
+        assert_eq!(cut("text", vec![block(1, &long_title), block(3, &paragraph(2_000))]).len(), 1);
+        assert_eq!(cut("text", vec![block(1, &paragraph(500)), block(3, &paragraph(500))]).len(), 2);
     }
 
     #[test]
