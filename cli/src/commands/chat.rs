@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 
 use clap::Args;
-use hob_sdk::client::{Answer, Hob, Options, SessionProxy};
+use hob_sdk::client::{Answer, Error, Hob, Options};
 use serde::Serialize;
 use zbus::OwnedObjectPath;
 
@@ -60,6 +60,8 @@ struct Conversation<'a> {
     session: OwnedObjectPath,
     /// Somebody types; otherwise the questions come from a pipe.
     typed: bool,
+    /// An answer was shown before, so that the next one stands apart.
+    answered: bool,
     turns: Vec<Turn>,
 }
 
@@ -74,6 +76,7 @@ pub async fn run(args: &Chat, hob: &Hob, screen: &Screen) -> Result<(), Failure>
         interrupts: Interrupts::catch()?,
         session,
         typed: io::stdin().is_terminal() && !screen.json,
+        answered: false,
         turns: Vec::new(),
     };
     if conversation.typed {
@@ -139,6 +142,9 @@ impl Conversation<'_> {
     async fn answer(&mut self, question: String) -> Result<(), Failure> {
         let options = self.args.shared.options()?.with("session", self.session.clone());
         let request = self.hob.ask(&question, options).await?;
+        if std::mem::replace(&mut self.answered, true) && !self.typed && !self.screen.json {
+            self.screen.write("\n")?;
+        }
         let lines = if self.typed { Some(&mut self.lines) } else { None };
         let mut follower = Follower { screen: self.screen, interrupts: &mut self.interrupts, lines };
         match follower.follow(request, "Thinking …").await {
@@ -146,7 +152,7 @@ impl Conversation<'_> {
             Ok(answer) => self.screen.write(&after(&answer, &self.screen.style()))?,
             Err(Failure::Interrupted) if self.typed => self.screen.notice("stopped")?,
             // One refused question does not end a conversation; a daemon that is gone does.
-            Err(Failure::Client(error @ hob_sdk::client::Error::Service { .. })) if self.typed => {
+            Err(Failure::Client(error @ Error::Service { .. })) if self.typed => {
                 self.screen.prompt(&format!("{}\n", self.screen.error_style().warn(&error.to_string())))?;
             }
             Err(failure) => return Err(failure),
@@ -157,17 +163,21 @@ impl Conversation<'_> {
     async fn start_over(&mut self) -> Result<(), Failure> {
         let fresh = self.hob.assistant().await?.open_session(&Options::new()).await?;
         let old = std::mem::replace(&mut self.session, fresh);
-        self.proxy(old).await?.close().await?;
+        self.forget(old).await?;
         self.screen.notice("a new conversation")?;
         Ok(())
     }
 
     async fn close(self) -> Result<(), Failure> {
-        Ok(self.proxy(self.session.clone()).await?.close().await?)
+        self.forget(self.session.clone()).await
     }
 
-    async fn proxy(&self, session: OwnedObjectPath) -> Result<SessionProxy<'static>, Failure> {
-        Ok(self.hob.session_at(session).await?)
+    async fn forget(&self, session: OwnedObjectPath) -> Result<(), Failure> {
+        match self.hob.session_at(session).await?.close().await {
+            // What the daemon does not know any more is closed.
+            Ok(()) | Err(Error::Service { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod completions;
 pub mod config;
 pub mod explain;
 pub mod index;
+mod manifest;
 pub mod model;
 pub mod route;
 pub mod search;

@@ -1,10 +1,13 @@
 //! `hob model`: the models on disk and in memory.
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 use hob_sdk::client::{Details, Hob, ModelInfo, Options, details_to_json, from_details};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::input;
 use crate::outline::outline;
 use crate::screen::Screen;
 use crate::style::{Style, bytes, weights};
@@ -26,9 +29,18 @@ pub enum Model {
 /// A model's name.
 #[derive(Debug, Args)]
 pub struct Id {
-    /// As `hob model list` shows it
+    /// As `hob model list` shows it, or a GGUF file
     #[arg(value_name = "ID")]
     id: String,
+}
+
+impl Id {
+    /// The name as the daemon takes it: a file that is meant by a relative path becomes absolute.
+    fn name(&self) -> Result<String, Failure> {
+        let file = Path::new(&self.id);
+        let meant = self.id.contains('/') || file.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf"));
+        if meant && file.is_file() { input::existing_file(file) } else { Ok(self.id.clone()) }
+    }
 }
 
 /// Runs `hob model`.
@@ -39,16 +51,19 @@ pub async fn run(args: &Model, hob: &Hob, screen: &Screen) -> Result<(), Failure
             let rows: Vec<ModelInfo> = models.list().await?.iter().map(from_details).collect::<Result<_, _>>()?;
             Ok(screen.result(&rows, |rows, style| render_list(rows, style))?)
         }
-        Model::Load(Id { id }) => {
+        Model::Load(id) => {
+            let id = &id.name()?;
             let details = busy(screen, &format!("Loading {id} …"), models.load(id, &Options::new())).await?;
             Ok(screen.result(&details_to_json(&details), |value, style| render_loaded(id, value, style))?)
         }
-        Model::Unload(Id { id }) => {
+        Model::Unload(id) => {
+            let id = &id.name()?;
             models.unload(id).await?;
             let value = json!({"id": id, "state": "unloaded"});
             Ok(screen.result(&value, |_, style| format!("Unloaded {}\n", style.name(&style.line(id))))?)
         }
-        Model::Check(Id { id }) => {
+        Model::Check(id) => {
+            let id = &id.name()?;
             let details = busy(screen, &format!("Asking {id} …"), models.check(id, &Options::new())).await?;
             Ok(screen.result(&details_to_json(&details), |value, style| render_check(id, value, style))?)
         }
@@ -136,6 +151,7 @@ fn render_check(id: &str, details: &Value, style: &Style) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -162,6 +178,15 @@ mod tests {
         assert_eq!(lines[0], "     MODEL  ROLE  STATE   WEIGHTS     SIZE    MEMORY   ANSWERS");
         assert_eq!(lines[1], "  *  smol   chat  loaded  135 M Q4_1  98 MiB  180 MiB  quoting (35%)");
         assert_eq!(lines[4], "  torn: the file is cut off");
+    }
+
+    #[test]
+    fn files_are_meant_by_paths_only() {
+        let name = |id: &str| Id { id: id.to_owned() }.name().unwrap();
+        // The folder of this crate's tests is the crate's own.
+        assert!(name("./Cargo.toml").starts_with('/'));
+        assert_eq!(name("Cargo.toml"), "Cargo.toml");
+        assert_eq!(name("no/such.gguf"), "no/such.gguf");
     }
 
     #[test]

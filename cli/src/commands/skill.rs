@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use hob_sdk::client::{Hob, Options, SkillInfo, from_details};
 use serde_json::Value;
 
+use crate::commands::manifest;
 use crate::failure::Failure;
 use crate::outline::outline;
 use crate::screen::Screen;
@@ -53,12 +54,12 @@ pub async fn run(args: &Skill, hob: &Hob, screen: &Screen) -> Result<(), Failure
         }
         Skill::Show(Show { id }) => {
             let shown = parse(&skills.show(id).await?);
-            Ok(screen.result(&shown, |value, style| outline(value, 0, style))?)
+            Ok(screen.result(&shown, manifest::render)?)
         }
         Skill::Call(call) => {
             check_arguments(&call.arguments)?;
             let result = skills.call(&call.skill, &call.intent, &call.arguments, &Options::new()).await?;
-            Ok(screen.result(&parse(&result), |value, style| outline(value, 0, style))?)
+            Ok(screen.result(&parse(&result), render_result)?)
         }
     }
 }
@@ -77,6 +78,29 @@ fn check_arguments(text: &str) -> Result<(), Failure> {
         }
         Err(error) => Err(Failure::Usage(format!("the arguments are no JSON ({error}); put them in single quotes"))),
     }
+}
+
+/// The skill's own sentence, then its data; other results as they are.
+fn render_result(result: &Value, style: &Style) -> String {
+    let Some((object, message)) = result.as_object().zip(result["message"].as_str()) else {
+        return outline(result, 0, style);
+    };
+    let message = style.clean(message);
+    let status = object.get("status").and_then(Value::as_str).unwrap_or("success");
+    let mut out = if status == "success" {
+        format!("{message}\n")
+    } else {
+        format!("{}: {message}\n", style.warn(&style.line(status)))
+    };
+    for (key, value) in object.iter().filter(|(key, _)| *key != "status" && *key != "message") {
+        // What a skill found stands by itself; anything else is named.
+        out.push_str(&if key == "data" {
+            outline(value, 2, style)
+        } else {
+            outline(&Value::Object([(key.clone(), value.clone())].into_iter().collect()), 2, style)
+        });
+    }
+    out
 }
 
 fn render_list(skills: &[SkillInfo], style: &Style) -> String {
@@ -136,6 +160,15 @@ mod tests {
         let text = render_list(&skills, &Style::plain());
         assert!(text.contains("  org.hob.clock  Clock  1.0.0    cdylib  idle   SetTimer, SetAlarm\n"), "{text}");
         assert!(text.ends_with("\n  org.hob.clock: rests after 3 crashes\n"), "{text}");
+    }
+
+    #[test]
+    fn a_result_begins_with_its_sentence() {
+        let done = parse("{\"status\":\"success\",\"message\":\"Timer set.\",\"data\":{\"id\":7}}");
+        assert_eq!(render_result(&done, &Style::plain()), "Timer set.\n  id: 7\n");
+        let open = parse("{\"status\":\"missing\",\"message\":\"How long?\",\"suggestion\":\"say 5 min\"}");
+        assert_eq!(render_result(&open, &Style::plain()), "missing: How long?\n  suggestion: say 5 min\n");
+        assert_eq!(render_result(&parse("{\"a\":1}"), &Style::plain()), "a: 1\n");
     }
 
     #[test]

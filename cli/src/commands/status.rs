@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::commands::index::render_counters;
 use crate::failure::Failure;
-use crate::outline::outline;
+use crate::outline::inline;
 use crate::progress::bar;
 use crate::screen::Screen;
 use crate::style::{Style, bytes, duration};
@@ -51,10 +51,24 @@ fn render(status: &DaemonStatus, style: &Style) -> String {
     });
     section("Child processes", hosts.collect(), "none", style, &mut out);
     if !status.conditions.is_empty() {
-        let conditions = outline(&Value::Object(status.conditions.clone()), 2, style);
-        out.push_str(&format!("\n{}\n{conditions}", style.bold("Conditions")));
+        out.push_str(&format!("\n{}\n", style.bold("Conditions")));
+        for (name, value) in &status.conditions {
+            out.push_str(&format!("  {}\n", condition(name, value, style)));
+        }
     }
     out
+}
+
+/// A condition with its unit, which the name's last word tells.
+fn condition(name: &str, value: &Value, style: &Style) -> String {
+    let (name, value) = match (name.strip_suffix("_bytes"), value.as_u64(), value.as_f64()) {
+        (Some(name), Some(size), _) => (name, bytes(size)),
+        (None, _, Some(share)) if name.ends_with("_pressure") || name.ends_with("_percent") => {
+            (name, format!("{share:.0}%"))
+        }
+        _ => (name, inline(value, style)),
+    };
+    format!("{}: {value}", style.line(&name.replace('_', " ")))
 }
 
 fn headline(status: &DaemonStatus, style: &Style) -> String {
@@ -127,7 +141,7 @@ mod tests {
             "skills": [{"id": "org.hob.clock", "state": "running", "pid": 42}],
             "hosts": [{"kind": "model", "pid": 41, "resident_bytes": 180 << 20},
                       {"kind": "skill", "pid": 42, "resident_bytes": 5 << 20}],
-            "conditions": {"on_battery": false},
+            "conditions": {"on_battery": false, "memory_available_bytes": 2u64 << 30, "cpu_pressure": 12.6},
         }))
         .unwrap()
     }
@@ -142,7 +156,7 @@ mod tests {
              \nIndex\n  embedding  10 files · 20 passages · 5 of 20 embedded\n\
              \nSkills\n  org.hob.clock  running  pid 42  5.0 MiB\n\
              \nChild processes\n  model  running  pid 41  180 MiB\n  skill  running  pid 42  5.0 MiB\n\
-             \nConditions\n  on_battery: no\n"
+             \nConditions\n  on battery: no\n  memory available: 2.0 GiB\n  cpu pressure: 13%\n"
         );
     }
 
