@@ -4,6 +4,9 @@
 //! how sure an answer has to be: whoever asks decides by `cosine` and `overlap` whether the best
 //! sentence is good enough.
 
+mod expected;
+
+use expected::Expected;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -22,10 +25,12 @@ const MOST_SENTENCES: usize = 60;
 /// Sentences whose embeddings are remembered.
 const REMEMBERED: usize = 512;
 
-/// What counts how much: similarity to the question, the passage, the question's words.
-const BY_MEANING: f32 = 0.7;
+/// What counts how much: similarity to the question, the passage, the question's words, and
+/// whether the sentence holds the kind of thing that is asked for.
+const BY_MEANING: f32 = 1.0;
 const BY_PASSAGE: f32 = 1.0;
 const BY_WORDS: f32 = 1.0;
+const BY_KIND: f32 = 0.2;
 /// Stands for the similarity of a sentence in a language that the embedder does not know, as a
 /// share of its overlap.
 const IMPUTED: f32 = 0.5;
@@ -76,12 +81,17 @@ impl Quoter {
         let covered = |p: &Passage| overlap(&p.chunk.text, p.lang, &p.kind, &ranking.words).unwrap_or(0.0);
         let coverages: Vec<f32> = passages.iter().map(covered).collect();
         let similar = self.similarities(stores, &ranking, &passages, &candidates);
+        let expected = Expected::of(question);
         let mut out: Vec<ScoredSentence> = candidates
             .into_iter()
             .zip(similar)
             .map(|(candidate, cosine)| {
                 let coverage = coverages[candidate.passage];
-                scored(&passages[candidate.passage], scores[candidate.passage], coverage, candidate, cosine)
+                let fits = expected.as_ref().is_some_and(|expected| expected.in_sentence(&candidate.text));
+                let mut sentence =
+                    scored(&passages[candidate.passage], scores[candidate.passage], coverage, candidate, cosine);
+                sentence.score += if fits { BY_KIND } else { 0.0 };
+                sentence
             })
             .collect();
         out.sort_by(|a, b| b.score.total_cmp(&a.score));
