@@ -51,6 +51,8 @@ fn check(file: Option<PathBuf>) -> anyhow::Result<()> {
 }
 
 fn run(system: bool) -> anyhow::Result<()> {
+    // The index holds the user's texts, the log what was asked: nobody else may read them.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let filter = EnvFilter::try_from_env("HOB_LOG").unwrap_or_else(|_| EnvFilter::new("info,tantivy=warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -83,7 +85,7 @@ async fn serve(paths: &Paths, settings: &Settings, system: bool) -> anyhow::Resu
     let ended = tokio::select! {
         _ = term.recv() => Ok(()),
         _ = int.recv() => Ok(()),
-        () = connection.closed() => Ok(tracing::warn!("the bus is gone")),
+        () = connection.closed() => Err(anyhow::anyhow!("the bus is gone")),
         told = bus::tell(&connection, &daemon) => told.context("telling clients what changes"),
         () = daemon.housekeeping() => Ok(()),
     };

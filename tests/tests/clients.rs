@@ -24,7 +24,14 @@ async fn busctl_searches_completes_and_calls() {
     let Some(scene) = scene().await else { return };
     let busctl = |interface: &str, method: &str, rest: &[&str]| {
         let mut command = scene.command("busctl");
-        command.arg(format!("--address={}", scene.address)).args(["--timeout=60", "call", NAME, ROOT, interface, method]);
+        command.arg(format!("--address={}", scene.address)).args([
+            "--timeout=60",
+            "call",
+            NAME,
+            ROOT,
+            interface,
+            method,
+        ]);
         text({
             command.args(rest);
             command
@@ -32,9 +39,14 @@ async fn busctl_searches_completes_and_calls() {
     };
     let found = busctl("org.hob.Index1", "Search", &["sa{sv}", "when was the boiler serviced", "1", "limit", "u", "3"]);
     assert!(found.contains("boiler.md"), "{found}");
-    let said = busctl("org.hob.Assistant1", "Complete", &["sa{sv}", "Say hello.", "2", "context", "s", "none", "max_tokens", "u", "8"]);
+    let said = busctl(
+        "org.hob.Assistant1",
+        "Complete",
+        &["sa{sv}", "Say hello.", "2", "context", "s", "none", "max_tokens", "u", "8"],
+    );
     assert!(said.contains("finish_reason"), "{said}");
-    let timer = busctl("org.hob.Skills1", "Call", &["sssa{sv}", "org.hob.clock", "SetTimer", "{\"duration\":\"PT5M\"}", "0"]);
+    let timer =
+        busctl("org.hob.Skills1", "Call", &["sssa{sv}", "org.hob.clock", "SetTimer", "{\"duration\":\"PT5M\"}", "0"]);
     assert!(timer.contains("success"), "{timer}");
 }
 

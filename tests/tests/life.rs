@@ -21,7 +21,8 @@ async fn status_shows_each_child_and_sigterm_ends_them_all() {
     let status = scene.hob_json(&["status"]).expect("a status");
     let hosts = status["hosts"].as_array().expect("hosts");
     for kind in ["model", "skill"] {
-        let host = hosts.iter().find(|host| host["kind"] == kind).unwrap_or_else(|| panic!("no {kind} host in {status}"));
+        let host =
+            hosts.iter().find(|host| host["kind"] == kind).unwrap_or_else(|| panic!("no {kind} host in {status}"));
         assert!(host["resident_bytes"].as_u64().is_some_and(|bytes| bytes > 1 << 20), "{host}");
     }
     let children = scene.children();
@@ -60,7 +61,8 @@ async fn a_model_killed_in_mid_answer_costs_that_answer_only() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("signal 9"), "{output:?}");
 
-    let again = scene.hob_json(&["ask", "--context", "none", "--max-tokens", "4", "Hello?"]).expect("the next one works");
+    let again =
+        scene.hob_json(&["ask", "--context", "none", "--max-tokens", "4", "Hello?"]).expect("the next one works");
     assert!(!again["text"].as_str().expect("text").is_empty());
 }
 

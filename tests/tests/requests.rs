@@ -31,12 +31,42 @@ async fn mistakes_get_typed_errors_that_say_what_to_do() {
     let wrong = HashMap::from([("limit", Variant::from("many"))]);
     let cases = [
         ("Assistant1.Complete", call(&bus, "Assistant1", "Complete", &("", &none)).await, "InvalidArgument", "empty"),
-        ("Assistant1.Complete", call(&bus, "Assistant1", "Complete", &("hi", &odd)).await, "InvalidArgument", "unknown option colour"),
-        ("Index1.Search", call(&bus, "Index1", "Search", &("hi", &wrong)).await, "InvalidArgument", "limit must be a whole number"),
-        ("Index1.AddFolder", call(&bus, "Index1", "AddFolder", &("relative", &none)).await, "InvalidArgument", "absolute"),
-        ("Skills1.Call", call(&bus, "Skills1", "Call", &("org.hob.nothing", "X", "{}", &none)).await, "NotFound", "there is no skill"),
-        ("Skills1.Call", call(&bus, "Skills1", "Call", &("org.hob.clock", "SetTimer", "{oops", &none)).await, "InvalidArgument", "not valid JSON"),
-        ("Skills1.Call", call(&bus, "Skills1", "Call", &("org.hob.clock", "SetTimer", "{}", &none)).await, "InvalidArgument", "duration"),
+        (
+            "Assistant1.Complete",
+            call(&bus, "Assistant1", "Complete", &("hi", &odd)).await,
+            "InvalidArgument",
+            "unknown option colour",
+        ),
+        (
+            "Index1.Search",
+            call(&bus, "Index1", "Search", &("hi", &wrong)).await,
+            "InvalidArgument",
+            "limit must be a whole number",
+        ),
+        (
+            "Index1.AddFolder",
+            call(&bus, "Index1", "AddFolder", &("relative", &none)).await,
+            "InvalidArgument",
+            "absolute",
+        ),
+        (
+            "Skills1.Call",
+            call(&bus, "Skills1", "Call", &("org.hob.nothing", "X", "{}", &none)).await,
+            "NotFound",
+            "there is no skill",
+        ),
+        (
+            "Skills1.Call",
+            call(&bus, "Skills1", "Call", &("org.hob.clock", "SetTimer", "{oops", &none)).await,
+            "InvalidArgument",
+            "not valid JSON",
+        ),
+        (
+            "Skills1.Call",
+            call(&bus, "Skills1", "Call", &("org.hob.clock", "SetTimer", "{}", &none)).await,
+            "InvalidArgument",
+            "duration",
+        ),
     ];
     for (what, error, name, says) in cases {
         let (got, message) = error;

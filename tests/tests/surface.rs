@@ -6,16 +6,19 @@ use hob_tests::{NAME, ROOT, Scene, project};
 async fn introspection_is_the_reviewed_one() {
     let scene = Scene::start(None).await.expect("a scene");
     let bus = scene.connect().await.expect("the bus");
-    let proxy = zbus::fdo::IntrospectableProxy::builder(&bus).destination(NAME).and_then(|b| b.path(ROOT));
-    let proxy = proxy.expect("valid names").build().await.expect("a proxy");
-    let now = ours(&proxy.introspect().await.expect("introspection"));
+    let proxy = zbus::fdo::IntrospectableProxy::builder(&bus).destination(NAME).path(ROOT);
+    let now = ours(&proxy.build().await.expect("a proxy").introspect().await.expect("introspection"));
     let file = project().join("docs/dbus/org.hob.Hob1.xml");
     if std::env::var_os("HOB_BLESS").is_some() {
         std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
         std::fs::write(&file, &now).expect("written");
     }
     let reviewed = std::fs::read_to_string(&file).expect("the reviewed file");
-    assert!(now == reviewed, "the D-Bus surface differs from {}; if that is meant, run this test with HOB_BLESS=1, review the change and say it in CHANGELOG.md", file.display());
+    assert!(
+        now == reviewed,
+        "the D-Bus surface differs from {}; if that is meant, run this test with HOB_BLESS=1, review the change and say it in CHANGELOG.md",
+        file.display()
+    );
 }
 
 /// Our own interfaces, without those that every object has and without child nodes, which come

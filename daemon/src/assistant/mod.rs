@@ -90,7 +90,7 @@ impl Assistant {
         ask.event(Event::Route { decision: decision.name().into() }).await;
         let answer = match decision {
             Decision::Skill(call) => self.act(&ask, call, caller).await?,
-            Decision::Retrieve => self.from_files(&ask).await?,
+            Decision::Retrieve => self.retrieve(&ask).await?,
             Decision::Chat => self.chat(&ask).await?,
         };
         if let Some(id) = &options.session {
@@ -110,7 +110,7 @@ impl Assistant {
     }
 
     /// Answers from the user's files: by quoting, or by a model that has earned it.
-    async fn from_files(&self, ask: &Ask<'_>) -> Result<Answer, HobError> {
+    async fn retrieve(&self, ask: &Ask<'_>) -> Result<Answer, HobError> {
         let found = self.sentences(ask).await?;
         let quotes = quote::choose(&found);
         if quotes.is_empty() {

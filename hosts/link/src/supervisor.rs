@@ -126,7 +126,8 @@ where
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel(REPLY_QUEUE);
         lock(&self.waiting).insert(id, sender);
-        let replies = Replies { id, receiver, to_child: self.to_child.clone(), finished: false };
+        let replies =
+            Replies { id, receiver, to_child: self.to_child.clone(), waiting: self.waiting.clone(), finished: false };
         // Death clears `waiting` once; a request inserted after that must not wait for ever.
         if let Some(how) = self.ended.borrow().clone() {
             return Err(LinkError::Died { kind: self.kind, how });
@@ -183,6 +184,7 @@ pub struct Replies<Q, R> {
     id: u64,
     receiver: mpsc::Receiver<Result<(R, bool), LinkError>>,
     to_child: mpsc::Sender<ToHost<Q>>,
+    waiting: Waiting<R>,
     finished: bool,
 }
 
@@ -212,6 +214,7 @@ impl<Q, R> Replies<Q, R> {
 
 impl<Q, R> Drop for Replies<Q, R> {
     fn drop(&mut self) {
+        lock(&self.waiting).remove(&self.id);
         if !self.finished && self.to_child.try_send(ToHost::Cancel { id: self.id }).is_err() {
             tracing::debug!(id = self.id, "a cancel found its child already gone or busy");
         }

@@ -27,7 +27,7 @@ fn the_sentence_that_answers_comes_first_with_its_line() {
     assert_eq!(found[0].text, "The repair cost 300 euros.");
     assert_eq!((found[0].path.to_str().unwrap(), found[0].line), ("/h/car.txt", 1));
     assert!(found[0].cosine.unwrap() > 0.3 && found[0].overlap > 0.3 && found[0].passage_score > 0.9);
-    let expected = 0.7 * found[0].cosine.unwrap() + found[0].passage_score + found[0].overlap;
+    let expected = BY_MEANING * found[0].cosine.unwrap() + found[0].passage_score + found[0].overlap;
     assert!((found[0].score - expected).abs() < 1e-5);
     assert!(found.windows(2).all(|w| w[0].score >= w[1].score));
 }
