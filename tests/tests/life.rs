@@ -4,6 +4,9 @@ use hob_tests::{Scene, children_of, gone_within, models, pid, project};
 use rustix::process::{Signal, kill_process};
 use std::time::Duration;
 
+/// The default chat model.
+const MODEL: &str = "SmolLM2-135M-Instruct.Q4_1";
+
 /// Everything in use: the index, both models, a skill.
 fn use_everything(scene: &Scene) {
     scene.index(&project().join("examples/home/Notes")).expect("indexed");
@@ -46,11 +49,12 @@ async fn sigkill_leaves_no_child_behind() {
 async fn a_model_killed_in_mid_answer_costs_that_answer_only() {
     let Some(models) = models() else { return };
     let scene = Scene::start(Some(&models)).await.expect("a scene");
-    let loaded = scene.hob_json(&["model", "load", "SmolLM2-135M-Instruct.Q4_1"]).expect("loaded");
+    let loaded = scene.hob_json(&["model", "load", MODEL]).expect("loaded");
     let host = u32::try_from(loaded["pid"].as_u64().expect("a pid")).expect("a pid");
     assert!(children_of(scene.daemon_pid()).contains(&host));
 
-    let long = ["ask", "--context", "none", "--max-tokens", "1500", "Write a long story about the sea."];
+    let long =
+        ["ask", "--model", MODEL, "--context", "none", "--max-tokens", "1500", "Write a long story about the sea."];
     let mut asking = scene.command(hob_tests::programs().join("hob"));
     asking.args(long).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let mut asking = asking.spawn().expect("hob starts");
