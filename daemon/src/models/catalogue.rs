@@ -22,7 +22,7 @@ pub struct Entry {
     pub header: Result<gguf::Header, String>,
     /// Languages it was trained for (ISO 639-1), empty when unknown or many.
     pub languages: Vec<String>,
-    /// Tells weights apart without reading all of them; see [`fingerprint`].
+    /// Tells weights apart without reading all of them.
     pub fingerprint: String,
 }
 

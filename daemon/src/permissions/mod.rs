@@ -1,7 +1,7 @@
 //! Who asks, and the log of what was done for them.
 //!
 //! The log is one JSON object per line, readable by the user alone, and never holds more than two
-//! files of [`MAX_LOG`] bytes. An unsandboxed process of the same user can claim any program name:
+//! files of 4 MiB. An unsandboxed process of the same user can claim any program name:
 //! for those the log is a record, not a boundary.
 
 use serde::Serialize;

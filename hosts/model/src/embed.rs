@@ -139,7 +139,7 @@ impl<'m> Embedder<'m> {
     }
 
     /// A text as the model wants it, at most as long as its context. The token that ends every text
-    /// ([SEP] or end of text) stays in place when the text is cut.
+    /// (`[SEP]` or end of text) stays in place when the text is cut.
     fn tokens(&self, text: &str) -> Vec<LlamaToken> {
         let text = without_nul(text);
         let text = text.trim();
