@@ -61,11 +61,6 @@ impl Paths {
         vec![self.program.join("skills"), self.program.join("../lib/hob/skills"), self.data.join("skills")]
     }
 
-    /// The folder that one skill may write.
-    pub fn skill_storage(&self, id: &str) -> PathBuf {
-        self.data.join("skill-data").join(id)
-    }
-
     /// hob's own folders, which are never indexed.
     pub fn own(&self) -> Vec<PathBuf> {
         vec![self.config.clone(), self.data.clone(), self.state.clone(), self.cache.clone()]

@@ -3,11 +3,13 @@
 
 use super::generate::{Sink, message};
 use super::quote::{choose, citation};
+use super::text::content_words;
 use super::verify::Verifier;
 use super::{Answer, Ask, Assistant, Citation, Event};
 use crate::error::{HobError, Kind};
 use hob_engine::{GenerateSpec, Message};
 use hob_index::types::ScoredSentence;
+use std::collections::HashSet;
 
 /// Most tokens of a grounded answer: it should say one thing.
 const ANSWER_TOKENS: u32 = 160;
@@ -75,18 +77,14 @@ pub(super) fn grounded_spec(question: &str, notes: &[&str], seed: u64) -> Genera
 
 /// Up to three sentences of the evidence that share most words with the answer.
 fn backing(text: &str, evidence: &[&ScoredSentence]) -> Vec<Citation> {
-    let spoken = content_words(text);
-    let shared = |s: &ScoredSentence| content_words(&s.text).intersection(&spoken).count();
+    let spoken: HashSet<String> = content_words(text).collect();
+    let shared = |s: &ScoredSentence| content_words(&s.text).collect::<HashSet<_>>().intersection(&spoken).count();
     let mut ranked: Vec<(usize, &ScoredSentence)> = evidence.iter().map(|s| (shared(s), *s)).collect();
     ranked.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
     let most = ranked.first().map_or(0, |(count, _)| *count);
     // At least one source is always named: the best sentence the answer was made from.
     let kept = ranked.iter().enumerate().filter(|(i, (count, _))| *i == 0 || *count * 2 > most && *count > 1);
     kept.take(3).map(|(_, (_, sentence))| citation((*sentence).clone())).collect()
-}
-
-fn content_words(text: &str) -> std::collections::HashSet<String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|w| w.chars().count() > 3).map(str::to_lowercase).collect()
 }
 
 #[cfg(test)]

@@ -223,7 +223,8 @@ fn condense(text: &str, limit: usize) -> (String, bool) {
     (sentences.join(" "), true)
 }
 
-fn content_words(text: &str) -> impl Iterator<Item = String> {
+/// Lower-case words that are long enough to mean something.
+pub(super) fn content_words(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|w| w.chars().count() > 3).map(str::to_lowercase)
 }
 

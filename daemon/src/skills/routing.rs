@@ -81,15 +81,11 @@ impl Skills {
     /// What handles these words.
     pub async fn decide(&self, text: &str) -> Result<Decision, HobError> {
         // Arguments are only looked for when a skill is meant: the rules for dates stay in memory.
-        Ok(self.routed(text, 0).await?.decision)
+        Ok(self.route(text, 0).await?.decision)
     }
 
     /// What handles these words, and the best `limit` intents with the arguments found for them.
     pub async fn route(&self, text: &str, limit: usize) -> Result<Routing, HobError> {
-        self.routed(text, limit).await
-    }
-
-    async fn routed(&self, text: &str, limit: usize) -> Result<Routing, HobError> {
         if text.trim().is_empty() {
             return Err(HobError::invalid("the text is empty; say what should be done"));
         }
