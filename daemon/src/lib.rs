@@ -52,6 +52,7 @@ pub struct Daemon {
     pub extractor: Arc<HostExtractor>,
     /// When the daemon started.
     pub started: Instant,
+    check_after: Duration,
 }
 
 impl Daemon {
@@ -75,12 +76,23 @@ impl Daemon {
         let skills = Arc::new(Skills::new(skill_setup(paths, settings), models.clone()));
         let assistant =
             Assistant::new(models.clone(), index.clone(), skills.clone(), extractor.clone(), settings.answers.mode);
-        Ok(Arc::new(Self { models, index, index_status, skills, assistant, extractor, started: Instant::now() }))
+        Ok(Arc::new(Self {
+            models,
+            index,
+            index_status,
+            skills,
+            assistant,
+            extractor,
+            started: Instant::now(),
+            check_after: Duration::from_secs(*settings.models.check_after_seconds.get_ref()),
+        }))
     }
 
-    /// What happens without being asked: idle children end, planned calls are made.
+    /// What happens without being asked: idle children end, planned calls are made, new models are
+    /// checked.
     pub async fn housekeeping(&self) {
-        tokio::join!(self.recycle(), self.skills.run_wakes());
+        let check = self.assistant.check_new_models(self.check_after);
+        tokio::join!(self.recycle(), self.skills.run_wakes(), check);
     }
 
     async fn recycle(&self) {

@@ -32,6 +32,9 @@ pub struct ModelSettings {
     pub embedding: String,
     /// Seconds without use after which a model's process ends.
     pub idle_unload_seconds: Spanned<u64>,
+    /// Seconds without use of any model after which a new chat model is checked: may it write
+    /// answers, or should it quote?
+    pub check_after_seconds: Spanned<u64>,
     /// Context length in tokens; 0 takes the smaller of the model's own and 4,096.
     pub context: Spanned<u32>,
     /// Threads for generating; 0 takes all cores.
@@ -96,6 +99,7 @@ impl Default for ModelSettings {
             chat: String::new(),
             embedding: String::new(),
             idle_unload_seconds: Spanned::new(0..0, 300),
+            check_after_seconds: Spanned::new(0..0, 60),
             context: Spanned::new(0..0, 0),
             threads: Spanned::new(0..0, 0),
         }
@@ -138,6 +142,7 @@ impl Settings {
 
     fn check(&self, text: &str) -> Result<(), String> {
         in_range(text, "models.idle_unload_seconds", &self.models.idle_unload_seconds, 5, 86_400)?;
+        in_range(text, "models.check_after_seconds", &self.models.check_after_seconds, 1, 86_400)?;
         in_range(text, "models.threads", &self.models.threads, 0, 256)?;
         in_range(text, "index.max_file_mib", &self.index.max_file_mib, 1, 4_096)?;
         if *self.models.context.get_ref() != 0 {

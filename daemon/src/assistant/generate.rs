@@ -3,6 +3,7 @@
 use super::verify::Verifier;
 use super::{Ask, Assistant, Usage};
 use crate::error::HobError;
+use crate::models::Lease;
 use hob_engine::{Finish, GenerateSpec, Message, ModelReply, ModelRequest, Role};
 
 /// What a generation gave.
@@ -48,9 +49,19 @@ impl Assistant {
         &self,
         model: Option<&str>,
         spec: GenerateSpec,
-        mut sink: Sink<'_>,
+        sink: Sink<'_>,
     ) -> Result<Generated, HobError> {
         let lease = self.models.lease(model, Role::Chat).await?;
+        self.generate_on(&lease, spec, sink).await
+    }
+
+    /// Generates on a model that is already leased.
+    pub(super) async fn generate_on(
+        &self,
+        lease: &Lease,
+        spec: GenerateSpec,
+        mut sink: Sink<'_>,
+    ) -> Result<Generated, HobError> {
         let mut replies = lease.host().request(ModelRequest::Generate(spec)).await?;
         let mut text = String::new();
         while let Some(reply) = replies.next().await? {

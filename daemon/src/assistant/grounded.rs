@@ -38,7 +38,7 @@ impl Assistant {
                 other => break (other?, verifier),
             }
         };
-        let text = self.close(ask, verifier).await;
+        let text = self.close(ask, verifier, generated.finish_reason).await;
         if text.is_empty() {
             let notice = "The model's answer had no backing in your files; these are the files' own words.";
             ask.event(Event::Notice { text: notice.into() }).await;
@@ -54,8 +54,8 @@ impl Assistant {
     }
 
     /// Shows the last sentence and says when others were left out; the whole shown text.
-    pub(super) async fn close(&self, ask: &Ask<'_>, mut verifier: Verifier) -> String {
-        ask.delta_unless_empty(&verifier.finish()).await;
+    pub(super) async fn close(&self, ask: &Ask<'_>, mut verifier: Verifier, finish_reason: &str) -> String {
+        ask.delta_unless_empty(&verifier.finish(finish_reason == "length")).await;
         if verifier.dropped > 0 && !verifier.kept.is_empty() {
             let notice = format!(
                 "{} sentence(s) stated particulars that are not in the source and were left out.",

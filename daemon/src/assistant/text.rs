@@ -85,7 +85,7 @@ impl Assistant {
         };
         let shown = Sink::Verified(ask, &mut verifier);
         let generated = self.generate(ask.options.model.as_deref(), spec, shown).await?;
-        let mut text = self.close(ask, verifier).await;
+        let mut text = self.close(ask, verifier, generated.finish_reason).await;
         if text.is_empty() {
             let notice = "The model's summary had no backing in the text; these are the text's own central sentences.";
             ask.event(Event::Notice { text: notice.into() }).await;

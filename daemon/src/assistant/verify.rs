@@ -75,9 +75,13 @@ impl Verifier {
         self.admit(complete)
     }
 
-    /// The text has ended; returns what may still be shown.
-    pub(super) fn finish(&mut self) -> String {
+    /// The text has ended; returns what may still be shown. A text that was cut short at its token
+    /// limit loses its half sentence, unless nothing else is there.
+    pub(super) fn finish(&mut self, cut_short: bool) -> String {
         let last = std::mem::take(&mut self.pending).trim().to_string();
+        if cut_short && !self.kept.is_empty() && !ends_sentence(&last) {
+            return String::new();
+        }
         self.admit(vec![last])
     }
 
@@ -97,6 +101,12 @@ impl Verifier {
         }
         shown
     }
+}
+
+/// Whether the text ends as sentences do, whatever quotes and brackets close after that.
+fn ends_sentence(text: &str) -> bool {
+    let closing = ['"', '\'', ')', ']', '”', '’', '»', '」', '』', '）'];
+    text.trim_end_matches(closing).ends_with(['.', '!', '?', '…', '。', '！', '？'])
 }
 
 /// Cuts complete sentences off the front of streamed text; what is unfinished stays.
@@ -132,9 +142,21 @@ mod tests {
         let mut shown = verifier.push("The boiler was serviced on 14 ");
         shown += &verifier.push("March 2026. It cost 500 euros. ");
         shown += &verifier.push("That is all");
-        shown += &verifier.finish();
+        shown += &verifier.finish(false);
         assert_eq!(shown, "The boiler was serviced on 14 March 2026. That is all");
         assert_eq!((verifier.kept.len(), verifier.dropped), (2, 1));
+    }
+
+    #[test]
+    fn a_text_that_was_cut_short_ends_with_its_last_whole_sentence() {
+        let said = |text: &str| {
+            let mut verifier = Verifier::new(["The boiler was serviced. It is fine now."]);
+            let shown = verifier.push(text);
+            shown + &verifier.finish(true)
+        };
+        assert_eq!(said("The boiler was serviced. It is fine n"), "The boiler was serviced.");
+        assert_eq!(said("The boiler was serviced. It is \"fine.\""), "The boiler was serviced. It is \"fine.\"");
+        assert_eq!(said("The boiler was serv"), "The boiler was serv");
     }
 
     #[test]

@@ -47,10 +47,25 @@ pub async fn connect(daemon: &Arc<crate::Daemon>, system: bool) -> zbus::Result<
     serve(bus, daemon).name(NAME).build().await
 }
 
-/// Tells clients what changes: the index's counters and what skills say. Runs until dropped.
+/// Tells clients what changes: the index's counters, what skills say, which models were checked.
+/// Runs until dropped.
 pub async fn tell(connection: &Connection, daemon: &Arc<crate::Daemon>) -> zbus::Result<()> {
-    tokio::try_join!(tell_index(connection, daemon), tell_skills(connection, daemon))?;
+    tokio::try_join!(tell_index(connection, daemon), tell_skills(connection, daemon), tell_checks(connection, daemon))?;
     Ok(())
+}
+
+async fn tell_checks(connection: &Connection, daemon: &Arc<crate::Daemon>) -> zbus::Result<()> {
+    let models = connection.object_server().interface::<_, models::ModelsInterface>(ROOT).await?;
+    let mut ended = daemon.models.checks().ended();
+    loop {
+        match ended.recv().await {
+            Ok((id, result)) => {
+                models::ModelsInterface::checked(models.signal_emitter(), &id, result.passed()).await?;
+            }
+            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "more checks ended than could be told"),
+            Err(RecvError::Closed) => return Ok(()),
+        }
+    }
 }
 
 async fn tell_index(connection: &Connection, daemon: &Arc<crate::Daemon>) -> zbus::Result<()> {

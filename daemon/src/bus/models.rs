@@ -8,6 +8,7 @@ use crate::models::embedder;
 use hob_engine::{ModelReply, ModelRequest, Role};
 use std::sync::Arc;
 use zbus::interface;
+use zbus::object_server::SignalEmitter;
 
 /// Texts of one `Embed`.
 const MAX_TEXTS: usize = 4_096;
@@ -109,6 +110,10 @@ impl ModelsInterface {
             other => Err(BusError::Internal(format!("the model process counted with {other:.60?}"))),
         }
     }
+
+    /// The grounded-QA check of a chat model has ended: may it write answers?
+    #[zbus(signal)]
+    pub async fn checked(emitter: &SignalEmitter<'_>, id: &str, passed: bool) -> zbus::Result<()>;
 
     /// What hob's processes may hold, in bytes.
     #[zbus(property(emits_changed_signal = "const"))]

@@ -23,7 +23,15 @@ pub struct Conditions {
     pub temperature: Option<f64>,
 }
 
+/// Others wait for the processor in so many of 100 seconds when the machine is busy.
+const BUSY_CPU: f64 = 25.0;
+
 impl Conditions {
+    /// Whether work that nobody waits for may run now.
+    pub fn allow_background_work(&self) -> bool {
+        !self.on_battery && self.cpu_pressure.is_none_or(|pressure| pressure < BUSY_CPU)
+    }
+
     /// Reads them now.
     pub fn read() -> Self {
         let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();

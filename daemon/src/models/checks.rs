@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use tokio::sync::broadcast;
 
 /// How a model did in the check.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -36,12 +37,18 @@ impl CheckResult {
 pub struct Checks {
     file: PathBuf,
     results: Mutex<BTreeMap<String, CheckResult>>,
+    ended: broadcast::Sender<(String, CheckResult)>,
 }
 
 impl Checks {
     /// Reads the results stored in `file`.
     pub fn open(file: PathBuf) -> Self {
-        Self { results: Mutex::new(json_file::read(&file)), file }
+        Self { results: Mutex::new(json_file::read(&file)), file, ended: broadcast::Sender::new(16) }
+    }
+
+    /// Checks that end from now on: the model's id and its result.
+    pub fn ended(&self) -> broadcast::Receiver<(String, CheckResult)> {
+        self.ended.subscribe()
     }
 
     /// The result of the model with this fingerprint.
@@ -49,10 +56,14 @@ impl Checks {
         self.results.lock().unwrap_or_else(PoisonError::into_inner).get(fingerprint).copied()
     }
 
-    /// Stores a result.
-    pub fn put(&self, fingerprint: &str, result: CheckResult) -> std::io::Result<()> {
+    /// Stores a model's result and tells whoever listens.
+    pub fn put(&self, id: &str, fingerprint: &str, result: CheckResult) -> std::io::Result<()> {
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         results.insert(fingerprint.to_string(), result);
-        json_file::write(&self.file, &*results)
+        json_file::write(&self.file, &*results)?;
+        if self.ended.send((id.to_string(), result)).is_err() {
+            tracing::trace!("nobody listens for the end of a check");
+        }
+        Ok(())
     }
 }

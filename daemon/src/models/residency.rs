@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// The link to a model's process.
 pub type ModelHost = Host<ModelRequest, ModelReply>;
@@ -46,6 +47,8 @@ pub struct Models {
     how: Residency,
     slots: Mutex<BTreeMap<String, Arc<Slot>>>,
     checks: Checks,
+    /// How many leases were ever given.
+    leased: watch::Sender<u64>,
 }
 
 struct Slot {
@@ -119,7 +122,7 @@ impl Drop for Lease {
 impl Models {
     /// Looks at the folders; loads nothing.
     pub fn new(how: Residency, checks: Checks) -> Self {
-        let models = Self { how, slots: Mutex::default(), checks };
+        let models = Self { how, slots: Mutex::default(), checks, leased: watch::Sender::new(0) };
         models.refresh();
         models
     }
@@ -187,6 +190,7 @@ impl Models {
         let slot = self.find(id, role)?;
         // Counted before the load, so that nobody evicts it in between.
         slot.leases.fetch_add(1, Ordering::AcqRel);
+        self.leased.send_modify(|count| *count += 1);
         match self.ensure_loaded(&slot, role).await {
             Ok(loaded) => Ok(Lease { slot, loaded }),
             Err(error) => {
@@ -349,6 +353,35 @@ impl Models {
                 slot.show("unloaded", 0);
             }
         }
+    }
+
+    /// Changes with every lease: somebody wants a model.
+    pub fn leased(&self) -> watch::Receiver<u64> {
+        self.leased.subscribe()
+    }
+
+    /// Waits until nobody has used any model for `long`.
+    pub async fn quiet(&self, long: Duration) {
+        loop {
+            let unused = self.unused();
+            if unused >= long {
+                return;
+            }
+            tokio::time::sleep(long - unused).await;
+        }
+    }
+
+    fn unused(&self) -> Duration {
+        let slots = lock(&self.slots);
+        if slots.values().any(|slot| slot.leases.load(Ordering::Acquire) > 0) {
+            return Duration::ZERO;
+        }
+        slots.values().map(|slot| lock(&slot.seen).last_used.elapsed()).min().unwrap_or(Duration::MAX)
+    }
+
+    /// Whether the model is in memory.
+    pub fn is_resident(&self, id: &str) -> bool {
+        lock(&self.slots).get(id).is_some_and(|slot| lock(&slot.seen).state != "unloaded")
     }
 
     /// Ends every model's process.

@@ -67,13 +67,22 @@ fn unicode_charset(sample: &[u8]) -> Option<&'static Encoding> {
     }
     let zeros = |half: usize| sample.iter().skip(half).step_by(2).filter(|b| **b == 0).count();
     let (first, second) = (zeros(0), zeros(1));
-    if second * 10 >= units * 4 && first * 50 < units {
-        Some(UTF_16LE)
+    let guess = if second * 10 >= units * 4 && first * 50 < units {
+        UTF_16LE
     } else if first * 10 >= units * 4 && second * 50 < units {
-        Some(UTF_16BE)
+        UTF_16BE
     } else {
-        None
-    }
+        return None;
+    };
+    // Tables of small numbers have zero bytes in the same places.
+    is_prose(&guess.decode_without_bom_handling(&sample[..units * 2]).0).then_some(guess)
+}
+
+/// Whether hardly any character is one that texts do not have.
+fn is_prose(text: &str) -> bool {
+    let odd = |c: &char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\x0c') || *c == '\u{fffd}';
+    let (odd, all) = (text.chars().filter(odd).count(), text.chars().count());
+    odd * 50 <= all
 }
 
 fn guess(bytes: &[u8]) -> &'static Encoding {
@@ -169,6 +178,8 @@ mod tests {
     fn binary_data_is_refused_and_coloured_logs_are_not() {
         assert!(decode(b"abc\0def").is_err());
         assert!(decode(&[1, 2, 3, 4, 5, 6, 7, 8]).is_err());
+        let table: Vec<u8> = (0..400u16).flat_map(|n| (n % 200).to_le_bytes()).collect();
+        assert!(decode(&table).is_err(), "16-bit numbers are not UTF-16");
         assert_eq!(decode(b"\x1b[31mred\x1b[0m\n").unwrap(), " [31mred [0m\n");
     }
 

@@ -82,12 +82,20 @@ impl Open {
 
 /// Paragraphs, separated by empty lines.
 pub fn plain(text: &str, draft: &mut Draft) {
+    paragraphs(text, draft, |_, _, _| false);
+}
+
+/// Paragraphs, separated by empty lines and by those that `marks` something else: it gets each line
+/// with the paragraph before it, and says whether it has dealt with the line.
+fn paragraphs(text: &str, draft: &mut Draft, marks: impl Fn(&Line<'_>, &mut Open, &mut Draft) -> bool) {
     let mut open = Open::default();
     for line in lines(text) {
-        if line.is_blank() {
-            open.close(text, draft);
-        } else {
-            open.add(&line, text, draft);
+        if !marks(&line, &mut open, draft) {
+            if line.is_blank() {
+                open.close(text, draft);
+            } else {
+                open.add(&line, text, draft);
+            }
         }
         if draft.is_full() {
             return;
@@ -98,24 +106,18 @@ pub fn plain(text: &str, draft: &mut Draft) {
 
 /// Org mode: headlines start with stars, the file's own data with `#+`.
 pub fn org(text: &str, draft: &mut Draft) {
-    let mut open = Open::default();
-    for line in lines(text) {
+    paragraphs(text, draft, |line, open, draft| {
         if let Some((key, value)) = line.text.strip_prefix("#+").and_then(|rest| rest.split_once(':')) {
             open.close(text, draft);
             org_keyword(&key.to_lowercase(), value.trim(), draft);
         } else if let Some(headline) = org_headline(line.text) {
             open.close(text, draft);
             draft.heading(headline, line.number);
-        } else if line.is_blank() {
-            open.close(text, draft);
         } else {
-            open.add(&line, text, draft);
+            return false;
         }
-        if draft.is_full() {
-            return;
-        }
-    }
-    open.close(text, draft);
+        true
+    });
 }
 
 fn org_keyword(key: &str, value: &str, draft: &mut Draft) {
@@ -134,27 +136,20 @@ fn org_headline(line: &str) -> Option<&str> {
 
 /// reStructuredText: a heading is a line that is underlined.
 pub fn restructured(text: &str, draft: &mut Draft) {
-    let mut open = Open::default();
-    for line in lines(text) {
-        if is_underline(line.text) {
-            match open.take_single(text) {
-                Some((heading, number)) => {
-                    draft.title(heading);
-                    draft.heading(heading, number);
-                }
-                // An overline, a transition or a table's border.
-                None => open.close(text, draft),
+    paragraphs(text, draft, |line, open, draft| {
+        if !is_underline(line.text) {
+            return false;
+        }
+        match open.take_single(text) {
+            Some((heading, number)) => {
+                draft.title(heading);
+                draft.heading(heading, number);
             }
-        } else if line.is_blank() {
-            open.close(text, draft);
-        } else {
-            open.add(&line, text, draft);
+            // An overline, a transition or a table's border.
+            None => open.close(text, draft),
         }
-        if draft.is_full() {
-            return;
-        }
-    }
-    open.close(text, draft);
+        true
+    });
 }
 
 fn is_underline(line: &str) -> bool {
