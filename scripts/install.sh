@@ -13,6 +13,7 @@ esac
 
 libexec=$prefix/libexec/hob
 skills=$prefix/lib/hob/skills
+llama=$prefix/lib/hob/llama
 units=$prefix/lib/systemd/user
 services=$prefix/share/dbus-1/services
 files=()  # everything installed, relative to DESTDIR
@@ -46,6 +47,7 @@ install_all() {
     put 755 "$RELEASE/hob" "$prefix/bin/hob"
     put 755 "$RELEASE/hobd" "$prefix/bin/hobd"
     for host in model skill extract; do put 755 "$RELEASE/hob-$host-host" "$libexec/hob-$host-host"; done
+    for file in "$RELEASE"/llama/*.so "$RELEASE"/llama/*.so.[0-9]; do put 644 "$file" "$llama/$(basename "$file")"; done
     for skill in "$RELEASE"/skills/*/; do
         id=$(basename "$skill")
         for file in "$skill"*; do put 644 "$file" "$skills/$id/$(basename "$file")"; done

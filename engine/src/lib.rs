@@ -23,6 +23,15 @@ pub enum ModelRequest {
         /// A waiting user comes before background batches.
         interactive: bool,
     },
+    /// Score how well documents answer a query, with a reranking model: one [`ModelReply::Scores`].
+    Rerank {
+        /// What is looked for.
+        query: String,
+        /// The candidates; each is cut so that query and candidate fit the model's context.
+        documents: Vec<String>,
+        /// A waiting user comes before background batches.
+        interactive: bool,
+    },
     /// Count the tokens of a text: one [`ModelReply::Tokens`].
     CountTokens {
         /// The text, without any template.
@@ -39,12 +48,18 @@ pub enum ModelReply {
     Loaded(ModelInfo),
     /// The next piece of the answer; never splits a character.
     Delta(String),
+    /// The next piece of what a reasoning model thinks before it answers; never splits a character.
+    Reasoning(String),
+    /// The model calls a tool; comes once per call, when the call is complete.
+    ToolCall(ToolCall),
     /// The generation is over.
     Done {
         /// Why it ended.
         finish: Finish,
         /// What it took.
         usage: Usage,
+        /// One per generated token, when [`GenerateSpec::logprobs`] asked for them.
+        logprobs: Vec<TokenLogprob>,
     },
     /// Unit-length embeddings, row by row.
     Vectors {
@@ -53,6 +68,8 @@ pub enum ModelReply {
         /// `texts.len() * dim` values.
         values: Vec<f32>,
     },
+    /// One score per document, in the order given: the model's logit, higher is better.
+    Scores(Vec<f32>),
     /// A token count.
     Tokens(u32),
     /// The request failed; the host goes on.
@@ -60,26 +77,44 @@ pub enum ModelReply {
 }
 
 /// What a model is used for; decides how its context is set up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// Text generation.
+    #[default]
     Chat,
     /// Text embedding.
     Embedding,
+    /// Scoring of query and document pairs.
+    Reranker,
 }
 
 /// How to load a model.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct LoadSpec {
     /// The GGUF file.
     pub path: PathBuf,
     /// What it is for.
     pub role: Role,
     /// Context length in tokens; 0 takes the smaller of the model's own and 4,096
-    /// (embedding: 256, which is what the default model was trained for).
+    /// (embedding and reranking: 256 and 512, which is what such models are trained for).
     pub context: u32,
     /// Threads; 0 takes all cores.
     pub threads: u32,
+    /// What is kept of evaluated prompts.
+    pub cache: CacheSpec,
+}
+
+/// Where evaluated prompts (the KV cache's rows) are kept so that nobody pays for them twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheSpec {
+    /// Most bytes of them in memory, besides the context itself.
+    pub memory_bytes: u64,
+    /// Folder for those that may outlive the process; `None` keeps nothing on disk.
+    pub folder: Option<PathBuf>,
+    /// Most bytes in that folder; the least recently used go first.
+    pub disk_bytes: u64,
+    /// Tells the model's weights apart from all others.
+    pub fingerprint: String,
 }
 
 /// What a loaded model says about itself.
@@ -97,15 +132,104 @@ pub struct ModelInfo {
     pub embedding_length: u32,
     /// The file carries a chat template.
     pub has_chat_template: bool,
+    /// Which build of the compute kernels runs ("zen4", "haswell"), as the runtime names it.
+    pub backend: String,
 }
 
 /// One turn of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// "system", "user" or "assistant".
+    /// "system", "user", "assistant" or "tool".
     pub role: String,
     /// The text.
     pub content: String,
+    /// Tools that an assistant's turn called.
+    pub tool_calls: Vec<ToolCall>,
+    /// Of a "tool" turn: the call whose result it is.
+    pub tool_call_id: Option<String>,
+}
+
+impl Message {
+    /// A turn of text alone.
+    pub fn new(role: &str, content: impl Into<String>) -> Self {
+        Self { role: role.into(), content: content.into(), ..Self::default() }
+    }
+}
+
+/// A function that a model may call.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolSpec {
+    /// Its name: letters, digits, `_`, `-` and `.`.
+    pub name: String,
+    /// What it does and when to call it.
+    pub description: String,
+    /// JSON Schema of its arguments, an object.
+    pub parameters: String,
+}
+
+/// Whether a model may, must or must not call a tool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToolChoice {
+    /// The model decides.
+    #[default]
+    Auto,
+    /// The answer is one call.
+    Required,
+    /// The tools are shown, but none is called.
+    None,
+}
+
+/// A model's call of a tool.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// Tells the calls of one conversation apart.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// Its arguments as a JSON object.
+    pub arguments: String,
+}
+
+/// Who waits for an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Priority {
+    /// A person: goes before background work and interrupts it.
+    #[default]
+    Interactive,
+    /// Nobody: moves when nobody waits, and a little even then.
+    Background,
+}
+
+/// How much of a prompt may be written to disk, as keys and values that its words can be guessed from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Persist {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The leading system message with its tools.
+    System,
+    /// All of the conversation.
+    Conversation,
+}
+
+/// A low-rank adapter that changes a model's weights for one request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lora {
+    /// The adapter's GGUF file.
+    pub path: PathBuf,
+    /// Its strength; 1 is what it was trained for.
+    pub scale: f32,
+}
+
+/// How likely a generated token was.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TokenLogprob {
+    /// The token's text; bytes that are no UTF-8 by themselves show as U+FFFD.
+    pub text: String,
+    /// Natural logarithm of its probability at temperature 1, before any constraint.
+    pub logprob: f32,
+    /// The most likely tokens in its place, best first, with theirs.
+    pub top: Vec<(String, f32)>,
 }
 
 /// What to generate and how.
@@ -123,6 +247,23 @@ pub struct GenerateSpec {
     pub stop: Vec<String>,
     /// JSON Schema that the answer must satisfy.
     pub schema: Option<String>,
+    /// The text that string values marked `"x-copy": true` in a schema (this one, or a tool's) must be a
+    /// run of whole words of; `None` takes the last user message.
+    pub copy_from: Option<String>,
+    /// Tools that the model may call.
+    pub tools: Vec<ToolSpec>,
+    /// Whether it may or must.
+    pub tool_choice: ToolChoice,
+    /// How many alternatives to report for each token; `None` reports nothing.
+    pub logprobs: Option<u8>,
+    /// An adapter for this request.
+    pub lora: Option<Lora>,
+    /// Who waits.
+    pub priority: Priority,
+    /// Who asks: requests of different callers take turns.
+    pub caller: String,
+    /// What of the prompt may be kept on disk.
+    pub persist: Persist,
 }
 
 /// Why a generation ended.
@@ -132,6 +273,8 @@ pub enum Finish {
     Stop,
     /// `max_tokens` or the context was used up.
     Length,
+    /// The model called tools and waits for their results.
+    ToolCalls,
     /// The caller cancelled.
     Cancelled,
 }
@@ -149,6 +292,14 @@ pub struct Usage {
     pub first_token_ms: u32,
     /// Milliseconds from the request to the end.
     pub total_ms: u32,
+    /// Milliseconds from the request until work on it began.
+    pub queued_ms: u32,
+    /// Milliseconds spent on evaluating the prompt.
+    pub prompt_ms: u32,
+    /// Threads that the last step used.
+    pub threads: u32,
+    /// How often it had to make way for somebody who waits.
+    pub preempted: u32,
 }
 
 /// Why a model host could not do what was asked.

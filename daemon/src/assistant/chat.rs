@@ -45,5 +45,6 @@ fn spec(ask: &Ask<'_>, turns: &[Message]) -> GenerateSpec {
         seed: ask.options.seed,
         stop: ask.options.stop.clone(),
         schema: ask.options.schema.clone(),
+        ..GenerateSpec::default()
     }
 }

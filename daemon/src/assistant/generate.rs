@@ -40,7 +40,7 @@ impl Sink<'_> {
 
 /// A turn of a conversation.
 pub(super) fn message(role: &str, content: impl Into<String>) -> Message {
-    Message { role: role.into(), content: content.into() }
+    Message::new(role, content)
 }
 
 impl Assistant {
@@ -70,7 +70,7 @@ impl Assistant {
                     sink.push(&delta).await;
                     text.push_str(&delta);
                 }
-                ModelReply::Done { finish, usage } => {
+                ModelReply::Done { finish, usage, .. } => {
                     let model = lease.entry().id.clone();
                     return Ok(Generated { text, finish_reason: reason(finish)?, model, usage: convert(usage) });
                 }
@@ -86,6 +86,7 @@ fn reason(finish: Finish) -> Result<&'static str, HobError> {
     match finish {
         Finish::Stop => Ok("stop"),
         Finish::Length => Ok("length"),
+        Finish::ToolCalls => Ok("tool_calls"),
         Finish::Cancelled => Err(HobError::cancelled()),
     }
 }

@@ -61,7 +61,7 @@ impl Sessions {
         let Some(at) = open.iter().position(|session| session.id == id) else { return };
         let Some(mut session) = open.remove(at) else { return };
         for (role, content) in [("user", prompt), ("assistant", answer)] {
-            session.turns.push_back(Message { role: role.into(), content: content.into() });
+            session.turns.push_back(Message::new(role, content));
         }
         while session.turns.len() > MAX_MESSAGES || session.bytes() > MAX_BYTES && session.turns.len() > 2 {
             session.turns.pop_front();

@@ -245,9 +245,9 @@ impl Models {
         slot.show("loading", host.pid());
         let (context, threads) = match role {
             Role::Chat => (self.how.context, self.how.threads),
-            Role::Embedding => (0, 0),
+            Role::Embedding | Role::Reranker => (0, 0),
         };
-        let spec = LoadSpec { path: slot.entry.path.clone(), role, context, threads };
+        let spec = LoadSpec { path: slot.entry.path.clone(), role, context, threads, ..LoadSpec::default() };
         let mut replies = host.request(ModelRequest::Load(spec)).await?;
         while let Some(reply) = replies.next().await? {
             match reply {

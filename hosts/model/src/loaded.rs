@@ -1,6 +1,6 @@
 //! A model in memory: checks before llama.cpp sees the file, then loads it.
 
-use crate::{cpu, logs};
+use crate::logs;
 use hob_engine::gguf::{self, Header};
 use hob_engine::{EngineError, LoadSpec, ModelInfo, Role};
 use llama_cpp_2::llama_backend::LlamaBackend;
@@ -34,7 +34,6 @@ impl Loaded {
         progress: impl FnMut(f32) -> bool + 'static,
     ) -> Result<Self, EngineError> {
         let bad = |reason: String| EngineError::BadModel { path: spec.path.display().to_string(), reason };
-        cpu::check().map_err(EngineError::Inference)?;
         let header = gguf::read(&spec.path).map_err(|e| bad(e.to_string()))?;
         check_role(&header, spec.role).map_err(bad)?;
         if spec.path.to_str().is_none() {
@@ -63,6 +62,7 @@ impl Loaded {
             context: self.context,
             embedding_length: self.header.embedding_length,
             has_chat_template,
+            backend: crate::backend::name(),
         }
     }
 }

@@ -9,9 +9,9 @@
 //! process and nothing more.
 #![allow(unsafe_code)]
 
+mod backend;
 mod chat;
 mod context;
-mod cpu;
 mod embed;
 mod grammar;
 mod loaded;

@@ -38,7 +38,7 @@ impl Controls {
 
     /// The messages with their control texts replaced by marks.
     fn mark(&self, messages: &[Message], mark: char) -> Vec<Message> {
-        messages.iter().map(|m| Message { role: m.role.clone(), content: self.marked(&m.content, mark) }).collect()
+        messages.iter().map(|m| Message { content: self.marked(&m.content, mark), ..m.clone() }).collect()
     }
 
     fn marked(&self, text: &str, mark: char) -> String {
@@ -81,7 +81,7 @@ pub fn tokens(
 ) -> Result<Vec<LlamaToken>, EngineError> {
     let mark = unused_char(messages);
     let clean: Vec<Message> =
-        messages.iter().map(|m| Message { role: without_nul(&m.role), content: without_nul(&m.content) }).collect();
+        messages.iter().map(|m| Message { role: without_nul(&m.role), content: without_nul(&m.content), ..m.clone() }).collect();
     let rendered = template.render(&controls.mark(&clean, mark)).map_err(|reason| {
         EngineError::InvalidArgument(format!("the model's chat template refuses this conversation: {reason}"))
     })?;
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_mark_occurs_in_no_message() {
-        let message = |content: &str| Message { role: "user".into(), content: content.into() };
+        let message = |content: &str| Message::new("user", content);
         assert_eq!(unused_char(&[message("plain")]), '\u{f0000}');
         assert_eq!(unused_char(&[message("\u{f0000}"), message("\u{f0001}")]), '\u{f0002}');
     }

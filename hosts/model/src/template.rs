@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     fn message(role: &str, content: &str) -> Message {
-        Message { role: role.into(), content: content.into() }
+        Message::new(role, content)
     }
 
     fn render(template: &str, messages: &[Message]) -> Result<String, String> {

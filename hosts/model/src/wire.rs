@@ -42,7 +42,12 @@ impl Job {
 
     /// Takes milliseconds at most and may have a waiting user: served before everything else.
     fn is_urgent(&self) -> bool {
-        matches!(self.body, ModelRequest::Embed { interactive: true, .. } | ModelRequest::CountTokens { .. })
+        matches!(
+            self.body,
+            ModelRequest::Embed { interactive: true, .. }
+                | ModelRequest::Rerank { interactive: true, .. }
+                | ModelRequest::CountTokens { .. }
+        )
     }
 }
 
@@ -159,7 +164,7 @@ fn take_urgent(queue: &mut Queue) -> Option<Job> {
 /// The last reply to a request that its caller cancelled.
 pub fn cancelled(body: &ModelRequest) -> ModelReply {
     match body {
-        ModelRequest::Generate(_) => ModelReply::Done { finish: Finish::Cancelled, usage: Usage::default() },
+        ModelRequest::Generate(_) => ModelReply::Done { finish: Finish::Cancelled, usage: Usage::default(), logprobs: Vec::new() },
         _ => ModelReply::Failed(EngineError::Inference("the request was cancelled".into())),
     }
 }

@@ -3,6 +3,7 @@
 //! Owns: the order of loading and serving, and who may interrupt whom. Must not know: how text is
 //! generated or embedded.
 
+use crate::backend;
 use crate::chat::{Chat, Listener};
 use crate::embed::Embedder;
 use crate::loaded::Loaded;
@@ -17,13 +18,16 @@ use std::sync::atomic::AtomicBool;
 
 /// Serves requests until the wire closes.
 pub fn run(wire: &Arc<Wire>) -> anyhow::Result<()> {
+    let kernels = backend::load().map_err(|error| EngineError::Inference(error.to_string()));
     let backend = LlamaBackend::init().context("starting llama.cpp")?;
     while let Some(job) = wire.next() {
         match &job.body {
-            ModelRequest::Load(spec) => match load(&backend, spec, &job, wire) {
-                Ok(loaded) => serve(&backend, &loaded, spec.role, &job, wire),
-                Err(error) => wire.finish(&job, ModelReply::Failed(error)),
-            },
+            ModelRequest::Load(spec) => {
+                match kernels.clone().and_then(|()| load(&backend, spec, &job, wire)) {
+                    Ok(loaded) => serve(&backend, &loaded, spec.role, &job, wire),
+                    Err(error) => wire.finish(&job, ModelReply::Failed(error)),
+                }
+            }
             _ => wire.finish(&job, invalid("no model is loaded in this process yet; load one first")),
         }
     }
@@ -57,7 +61,7 @@ fn serve(backend: &LlamaBackend, loaded: &Loaded, role: Role, job: &Job, wire: &
             }
             Err(error) => wire.finish(job, ModelReply::Failed(error)),
         },
-        Role::Embedding => match Embedder::new(backend, loaded) {
+        Role::Embedding | Role::Reranker => match Embedder::new(backend, loaded) {
             Ok(mut embedder) => {
                 wire.finish(job, ready(loaded.header.chat_template.is_some()));
                 while let Some(job) = wire.next() {
@@ -77,7 +81,7 @@ fn serve_chat(chat: &mut Chat<'_>, job: &Job, wire: &Wire) {
         ModelRequest::Generate(spec) => {
             let mut listener = OnWire { job, wire };
             match chat.generate(spec, job.received, &mut listener) {
-                Ok((finish, usage)) => ModelReply::Done { finish, usage },
+                Ok((finish, usage)) => ModelReply::Done { finish, usage, logprobs: Vec::new() },
                 Err(error) => ModelReply::Failed(error),
             }
         }
@@ -113,6 +117,7 @@ fn small_or_invalid(body: &ModelRequest, vocab: &LlamaVocab<'_>) -> ModelReply {
         ModelRequest::CountTokens { text } => ModelReply::Tokens(prompt::count(vocab, text)),
         ModelRequest::Load(_) => invalid("this process already holds a model; start another for a second one"),
         ModelRequest::Embed { .. } => invalid("this is a chat model; load an embedding model to embed texts"),
+        ModelRequest::Rerank { .. } => invalid("this is no reranking model; load one to score documents"),
         ModelRequest::Generate(_) => invalid("this is an embedding model; load a chat model to generate text"),
     }
 }

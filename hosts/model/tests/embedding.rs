@@ -70,10 +70,10 @@ async fn a_model_is_used_for_what_it_can_do() {
 
     let Some(path) = common::model(EMBEDDING) else { return };
     let host = start().await;
-    let as_chat = load(&host, LoadSpec { path: path.clone(), role: Role::Chat, context: 0, threads: 0 }).await;
+    let as_chat = load(&host, LoadSpec { path: path.clone(), role: Role::Chat, ..LoadSpec::default() }).await;
     assert!(matches!(as_chat, Err(EngineError::BadModel { .. })), "{as_chat:?}");
     // The same process may then load a model that fits.
-    load(&host, LoadSpec { path, role: Role::Embedding, context: 0, threads: 0 }).await.unwrap();
+    load(&host, LoadSpec { path, role: Role::Embedding, ..LoadSpec::default() }).await.unwrap();
     embed(&host, &["x"]).await;
 }
 

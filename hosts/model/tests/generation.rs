@@ -14,7 +14,7 @@ fn later() -> ModelRequest {
 }
 
 fn message(role: &str, content: &str) -> Message {
-    Message { role: role.into(), content: content.into() }
+    Message::new(role, content)
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 fn spec(path: PathBuf) -> LoadSpec {
-    LoadSpec { path, role: Role::Chat, context: 0, threads: 1 }
+    LoadSpec { path, role: Role::Chat, threads: 1, ..LoadSpec::default() }
 }
 
 #[tokio::test]

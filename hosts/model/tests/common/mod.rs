@@ -31,7 +31,7 @@ pub fn model(name: &str) -> Option<PathBuf> {
 pub async fn loaded(name: &str, role: Role, context: u32) -> Option<(ModelHost, ModelInfo)> {
     let path = model(name)?;
     let host = start().await;
-    let info = load(&host, LoadSpec { path, role, context, threads: 0 }).await.unwrap();
+    let info = load(&host, LoadSpec { path, role, context, ..LoadSpec::default() }).await.unwrap();
     Some((host, info))
 }
 
@@ -52,7 +52,7 @@ pub async fn load(host: &ModelHost, spec: LoadSpec) -> Result<ModelInfo, EngineE
 }
 
 pub fn ask(text: &str) -> GenerateSpec {
-    let messages = vec![Message { role: "user".into(), content: text.into() }];
+    let messages = vec![Message::new("user", text)];
     GenerateSpec { messages, max_tokens: 48, ..GenerateSpec::default() }
 }
 
@@ -78,7 +78,7 @@ pub async fn collect(mut replies: Replies<ModelRequest, ModelReply>) -> Result<R
                 text.push_str(&piece);
                 pieces += 1;
             }
-            ModelReply::Done { finish, usage } => return Ok(Ok(Answer { text, pieces, finish, usage })),
+            ModelReply::Done { finish, usage, .. } => return Ok(Ok(Answer { text, pieces, finish, usage })),
             ModelReply::Failed(error) => return Ok(Err(error)),
             other => panic!("unexpected {other:?}"),
         }
