@@ -88,6 +88,17 @@ pub enum Role {
     Reranker,
 }
 
+impl Role {
+    /// The word for it in lists and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Embedding => "embedding",
+            Self::Reranker => "reranking",
+        }
+    }
+}
+
 /// How to load a model.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct LoadSpec {

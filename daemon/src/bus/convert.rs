@@ -114,7 +114,7 @@ pub fn index(status: &IndexStatus) -> Dict {
 pub fn model(model: ModelStatus) -> Dict {
     let header = model.entry.header.as_ref().ok();
     let answers = match (model.entry.role, model.check) {
-        (Role::Embedding, _) => "",
+        (Role::Embedding | Role::Reranker, _) => "",
         (Role::Chat, None) => "unchecked",
         (Role::Chat, Some(check)) if check.passed() => "generating",
         (Role::Chat, Some(_)) => "quoting",
@@ -122,7 +122,7 @@ pub fn model(model: ModelStatus) -> Dict {
     DictBuilder::default()
         .put("id", model.entry.id)
         .put("path", path(&model.entry.path))
-        .put("role", if model.entry.role == Role::Chat { "chat" } else { "embedding" })
+        .put("role", model.entry.role.name())
         .put("state", model.state)
         .put("pid", model.pid)
         .put("resident_bytes", model.resident)

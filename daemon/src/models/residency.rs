@@ -419,18 +419,14 @@ fn usable(slot: Arc<Slot>, role: Role) -> Result<Arc<Slot>, HobError> {
         return Err(HobError::invalid(format!("{id} can't be used as a model: {problem}")));
     }
     if slot.entry.role != role {
-        let other = if role == Role::Chat {
-            "only embeds text; name a chat model"
-        } else {
-            "does not embed text; name an embedding model"
-        };
-        return Err(HobError::invalid(format!("{id} {other} (see hob model list)")));
+        let (is, wanted) = (slot.entry.role.name(), role.name());
+        return Err(HobError::invalid(format!("{id} is a model for {is}, not for {wanted}; see hob model list")));
     }
     Ok(slot)
 }
 
 fn no_model(role: Role, folders: &[PathBuf]) -> HobError {
-    let what = if role == Role::Chat { "chat" } else { "embedding" };
+    let what = role.name();
     let folder = folders.first().map(|f| f.display().to_string()).unwrap_or_default();
     HobError::new(
         Kind::NoModel,
