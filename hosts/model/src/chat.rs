@@ -1,73 +1,83 @@
-//! Generation: a conversation in, an answer in pieces out.
+//! A chat model at work: many conversations in, their answers in pieces out.
 //!
-//! Owns: the context of a chat model and what its memory holds. Must not know: queues and wires.
-//!
-//! Invariant: `cached` lists exactly the tokens whose keys and values sequence 0 holds. After any
-//! failure both are emptied.
+//! Owns: the turn. Each turn takes what has arrived, ends what was cancelled, starts what may start, evaluates one step
+//! for all that run, and chooses a token for each. Must not know: how a step is planned (`schedule`), what sequences
+//! hold (`sequences`), how a token is chosen (`run`).
 
-use crate::context::{Context, Step};
+use crate::context::{Context, Item, Shape, Step};
 use crate::grammar::{Constraint, Grammars};
 use crate::loaded::Loaded;
-use crate::pieces::Pieces;
 use crate::prompt::{self, Controls};
-use crate::sampling::Sampler;
-use crate::stops::Stops;
+use crate::run::{Means, Prompt, Run};
+use crate::saved::Saved;
+use crate::schedule::{self, Plan, Planner, Request, View};
+use crate::sequences::{Keep, Sequences, common};
 use crate::template::Template;
-use crate::threads::{Threads, others_running};
-use hob_engine::{EngineError, Finish, GenerateSpec, Usage};
-use llama_cpp_2::token::LlamaToken;
+use crate::threads::{Threads, Work};
+use crate::wire::{Job, Wire, cancelled};
+use hob_engine::{EngineError, Finish, GenerateSpec, LoadSpec, ModelReply, ModelRequest, Priority};
 use llama_cpp_2::vocab::LlamaVocab;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Most tokens of the prompt read in one step: beyond this, larger steps gain nothing, and small
-/// requests are served between steps.
-const STEP: usize = 64;
-/// Steps between trials of another number of threads.
-const TRIALS_READING: u32 = 8;
-const TRIALS_WRITING: u32 = 64;
+/// Most tokens of one step: beyond this, larger steps gain nothing.
+const STEP: u32 = 128;
+/// Answers of each priority that are under way at once.
+const TOGETHER: usize = 4;
+/// Sequences beside those that run: some idle ones, and one through which parts are copied.
+const SPARE: usize = 5;
 /// Most bytes of a conversation; more can't fit any context and would take seconds to count.
 const MOST_BYTES: usize = 8 << 20;
-
-/// The other end of a running generation.
-pub trait Listener {
-    /// Set when the generation is to end.
-    fn cancelled(&self) -> Arc<AtomicBool>;
-    /// The next piece of the answer.
-    fn piece(&mut self, text: String);
-    /// Called between steps, for small things that should not wait.
-    fn between(&mut self, vocab: &LlamaVocab<'_>);
-}
+/// How long to wait for work when there is none; its end has no meaning.
+const NOTHING_TO_DO: Duration = Duration::from_secs(3_600);
 
 /// A chat model ready to answer.
 pub struct Chat<'m> {
+    wire: &'m Wire,
     vocab: LlamaVocab<'m>,
     context: Context<'m>,
+    sequences: Sequences,
     template: Template,
     controls: Controls,
     grammars: Option<Grammars>,
-    cached: Vec<LlamaToken>,
-    reading: Threads,
-    writing: Threads,
+    threads: Threads,
+    planner: Planner,
+    waiting: Vec<(Request, Job)>,
+    runs: Vec<Run>,
+    /// Runs that had to leave the context, and whether another has ended since.
+    parked: Vec<Run>,
+    room: bool,
+    last_caller: String,
 }
 
 impl<'m> Chat<'m> {
     /// Sets up the context.
-    pub fn new(loaded: &'m Loaded) -> Result<Self, EngineError> {
-        let context = Context::new(&loaded.model, loaded.context, STEP as u32, loaded.threads)?;
+    pub fn new(loaded: &'m Loaded, spec: &LoadSpec, wire: &'m Wire) -> Result<Self, EngineError> {
+        let sequences = 2 * TOGETHER + SPARE;
+        let shape = Shape {
+            length: loaded.context,
+            step: STEP.min(loaded.context),
+            sequences: sequences as u32,
+            threads: loaded.threads,
+        };
+        let context = Context::new(&loaded.model, shape, wire.interrupt())?;
         let vocab = loaded.model.vocab();
         let text = |token| prompt::text_of(&vocab, token).unwrap_or_default();
         let template = Template::new(loaded.header.chat_template.as_deref(), text(vocab.bos()), text(vocab.eos()));
         Ok(Self {
+            wire,
             controls: Controls::of(&vocab),
             context,
+            sequences: Sequences::new(sequences, Saved::open(&spec.cache, &layout())),
             vocab,
             template,
             grammars: None,
-            cached: Vec::new(),
-            reading: Threads::new(loaded.threads, TRIALS_READING),
-            writing: Threads::new(loaded.threads, TRIALS_WRITING),
+            threads: Threads::new(loaded.threads),
+            planner: Planner::default(),
+            waiting: Vec::new(),
+            runs: Vec::new(),
+            parked: Vec::new(),
+            room: false,
+            last_caller: String::new(),
         })
     }
 
@@ -76,122 +86,270 @@ impl<'m> Chat<'m> {
         self.template.is_own()
     }
 
-    /// The model's vocabulary.
-    pub fn vocab(&self) -> &LlamaVocab<'m> {
-        &self.vocab
-    }
-
-    /// Answers a conversation.
-    pub fn generate(
-        &mut self,
-        spec: &GenerateSpec,
-        since: Instant,
-        listener: &mut dyn Listener,
-    ) -> Result<(Finish, Usage), EngineError> {
-        check(spec)?;
-        let sampler = Sampler::new(spec, self.vocab.n_tokens())?;
-        let constraint = spec.schema.as_deref().map(|schema| self.constraint(schema)).transpose()?;
-        let prompt = prompt::tokens(&self.vocab, &self.controls, &self.template, &spec.messages)?;
-        let limit = self.context.length();
-        if prompt.len() >= limit {
-            return Err(EngineError::TooLong { tokens: prompt.len() as u32, limit: limit as u32 });
-        }
-        self.context.watch(listener.cancelled());
-        let others = others_running();
-        self.reading.begin(others);
-        self.writing.begin(others);
-        let answer = self.prefill(&prompt, listener).and_then(|reused| {
-            let mut usage = Usage { prompt_tokens: prompt.len() as u32, ..Usage::default() };
-            // `None`: cancelled before the prompt was read.
-            let finish = match reused {
-                None => Finish::Cancelled,
-                Some(reused) => {
-                    usage.cached_tokens = reused as u32;
-                    let stops = spec.stop.iter().cloned().chain(self.template.stops().iter().map(ToString::to_string));
-                    let answer = Answer { sampler, constraint, stops: Stops::new(stops.collect()), since, listener };
-                    self.decode(answer, spec.max_tokens, &mut usage)?
+    /// Serves requests until the wire closes; `other` answers those that are no generation.
+    pub fn serve(&mut self, other: impl Fn(&ModelRequest, &LlamaVocab<'_>) -> ModelReply) {
+        while let Some(jobs) = self.wire.take(self.patience()) {
+            for job in jobs {
+                match &job.body {
+                    ModelRequest::Generate(spec) => {
+                        let since = job.received;
+                        let request = Request { priority: spec.priority, caller: spec.caller.clone(), since };
+                        self.waiting.push((request, job));
+                    }
+                    body => self.wire.finish(&job, other(body, &self.vocab)),
                 }
-            };
-            usage.total_ms = since.elapsed().as_millis() as u32;
-            Ok((finish, usage))
-        });
-        if answer.is_err() {
-            self.forget();
+            }
+            self.drop_cancelled();
+            self.admit();
+            if let Err(error) = self.step() {
+                self.fail(&error);
+            }
         }
-        answer
+        self.sequences.flush(&mut self.context);
     }
 
-    /// Reads the prompt, except for what the last request left in memory. Returns how much that
-    /// was, or `None` when cancelled.
-    fn prefill(&mut self, prompt: &[LlamaToken], listener: &mut dyn Listener) -> Result<Option<usize>, EngineError> {
-        // The end of the prompt is always read, because its scores choose the first token of the
-        // answer; and as two tokens, because a step of one gives slightly other scores than the
-        // same token in a larger step. So an answer does not depend on what was in memory.
-        let most = prompt.len().saturating_sub(2);
-        let same = prompt[..most].iter().zip(&self.cached).take_while(|(a, b)| a == b).count();
-        let reused = self.context.keep(same);
-        self.cached.truncate(reused);
-        while self.cached.len() < prompt.len() {
-            let from = self.cached.len();
-            let mut to = prompt.len().min(from + STEP);
-            if to + 1 == prompt.len() {
-                to -= 1;
-            }
-            if self.read(&prompt[from..to])? == Step::Cancelled {
-                return Ok(None);
-            }
-            listener.between(&self.vocab);
+    /// How long to wait for more: not at all while there is work. What else there is to do is done first.
+    fn patience(&mut self) -> Duration {
+        if !self.runs.is_empty() || !self.waiting.is_empty() || !self.parked.is_empty() {
+            return Duration::ZERO;
         }
-        Ok(Some(reused))
+        self.sequences.settle(&mut self.context);
+        NOTHING_TO_DO
     }
 
-    /// Generates until something ends it.
-    fn decode(&mut self, mut answer: Answer<'_>, most: u32, usage: &mut Usage) -> Result<Finish, EngineError> {
-        let mut pieces = Pieces::default();
-        let finish = loop {
-            let token = answer.choose(self.context.scores())?;
-            if usage.completion_tokens == 0 {
-                usage.first_token_ms = answer.since.elapsed().as_millis() as u32;
+    fn drop_cancelled(&mut self) {
+        let gone = |(_, job): &mut (Request, Job)| job.is_cancelled();
+        for (_, job) in self.waiting.extract_if(.., gone) {
+            self.wire.finish(&job, cancelled(&job.body));
+        }
+        for at in (0..self.runs.len()).rev() {
+            if self.runs[at].job.is_cancelled() {
+                self.end(at, Finish::Cancelled);
             }
-            if self.vocab.is_eog(token) {
-                break Finish::Stop;
+        }
+        for run in self.parked.extract_if(.., |run| run.job.is_cancelled()) {
+            self.wire.finish(&run.job, cancelled(&run.job.body));
+        }
+    }
+
+    /// Starts what may start: first what had to leave, then what waits.
+    fn admit(&mut self) {
+        while !self.parked.is_empty() && (self.room || self.runs.is_empty()) {
+            let run = self.parked.remove(0);
+            self.room = false;
+            self.place(run);
+        }
+        let now = Instant::now();
+        loop {
+            let full = |priority| self.runs.iter().filter(|run| run.request.priority == priority).count() >= TOGETHER;
+            let full = [Priority::Interactive, Priority::Background].map(|p| (p, full(p)));
+            let may = |(request, _): &&(Request, Job)| !full.contains(&(request.priority, true));
+            let running: Vec<&Request> = self.runs.iter().map(|run| &run.request).collect();
+            let candidates = self.waiting.iter().filter(may).map(|(request, _)| request);
+            let Some(nth) = schedule::next(candidates, &running, &self.last_caller, now) else { return };
+            let Some(at) = (0..self.waiting.len()).filter(|at| may(&&self.waiting[*at])).nth(nth) else { return };
+            let (request, job) = self.waiting.remove(at);
+            self.last_caller.clone_from(&request.caller);
+            match self.prepare(request, job.clone()) {
+                Ok(run) => self.place(run),
+                Err(error) => self.wire.finish(&job, ModelReply::Failed(error)),
             }
-            usage.completion_tokens += 1;
-            let text = pieces.push(&self.vocab.token_to_piece(token, false, None));
-            if answer.show(&text) || answer.is_complete() {
-                break Finish::Stop;
-            }
-            if usage.completion_tokens == most || self.context.filled() == self.context.length() {
-                break Finish::Length;
-            }
-            if self.read(&[token])? == Step::Cancelled {
-                break Finish::Cancelled;
-            }
-            answer.listener.between(&self.vocab);
+        }
+    }
+
+    /// Everything about a request that can be known before it is evaluated.
+    fn prepare(&mut self, request: Request, job: Job) -> Result<Run, EngineError> {
+        let ModelRequest::Generate(spec) = &job.body else {
+            return Err(EngineError::InvalidArgument("only generations are scheduled".into()));
         };
-        answer.end(finish, pieces.end());
-        Ok(finish)
+        check(spec)?;
+        let spec = spec.clone();
+        let constraint = spec.schema.as_deref().map(|schema| self.constraint(schema)).transpose()?;
+        let tokens = prompt::tokens(&self.vocab, &self.controls, &self.template, &spec.messages)?;
+        let system = self.system(&spec, &tokens)?;
+        let length = self.context.length();
+        let means = Means { constraint, stops: self.template.stops(), adapter: 0, length };
+        Run::new(job, request, &spec, Prompt { tokens, system }, means)
     }
 
-    /// Adds tokens to the context; afterwards the last one's scores can be read.
-    fn read(&mut self, tokens: &[LlamaToken]) -> Result<Step, EngineError> {
-        let threads = if tokens.len() == 1 { &mut self.writing } else { &mut self.reading };
-        self.context.set_threads(threads.next());
-        let started = Instant::now();
-        let step = self.context.step(tokens)?;
-        match step {
-            Step::Done => {
-                threads.took(tokens.len(), started.elapsed());
-                self.cached.extend_from_slice(tokens);
+    /// How many leading tokens are the system message.
+    fn system(&self, spec: &GenerateSpec, tokens: &[llama_cpp_2::token::LlamaToken]) -> Result<usize, EngineError> {
+        match spec.messages.first() {
+            Some(first) if first.role == "system" => {
+                let alone = std::slice::from_ref(first);
+                let alone = prompt::tokens(&self.vocab, &self.controls, &self.template, alone);
+                // A template may refuse a conversation without a question; then nothing is known.
+                Ok(alone.map_or(0, |alone| common(&alone, tokens)))
             }
-            Step::Cancelled => self.cached.truncate(self.context.filled()),
+            _ => Ok(0),
         }
-        Ok(step)
     }
 
-    fn forget(&mut self) {
-        self.context.clear();
-        self.cached.clear();
+    /// Gives a run a sequence, with what is there already of its tokens.
+    fn place(&mut self, mut run: Run) {
+        let alone = self.runs.is_empty();
+        let claimed = self.sequences.claim(&mut self.context, &run.tokens, run.reusable(), run.adapter, alone);
+        match claimed {
+            Some((seq, reused)) => {
+                run.seq = Some(seq);
+                if run.is_prompt() {
+                    run.usage.cached_tokens = reused as u32;
+                }
+                self.runs.push(run);
+            }
+            // There are more sequences than runs, so this is for another time.
+            None => self.parked.push(run),
+        }
+    }
+
+    /// One step for all that run.
+    fn step(&mut self) -> Result<(), EngineError> {
+        let views: Vec<View> = self.runs.iter().map(|run| self.view(run)).collect();
+        let plan = self.planner.plan(&views, STEP.min(self.context.length() as u32) as usize, usize::MAX, Instant::now());
+        if plan.parts.is_empty() {
+            return Ok(());
+        }
+        self.rest(&plan);
+        let items = self.items(&plan);
+        let work = work(&plan, &views);
+        let started = Instant::now();
+        let threads = self.threads.next(work, started);
+        self.context.set_threads(threads);
+        self.wire.begin_step(plan.gives_way);
+        match self.context.step(&items)? {
+            Step::Done => {
+                self.threads.took(work, items.len(), started.elapsed());
+                self.choose(&plan, &items, threads);
+            }
+            Step::Interrupted => {
+                for (at, _) in &plan.parts {
+                    if let Some(seq) = self.runs[*at].seq {
+                        self.sequences.undo(&mut self.context, seq);
+                    }
+                }
+            }
+            Step::NoRoom => self.make_room(),
+        }
+        Ok(())
+    }
+
+    fn view(&self, run: &Run) -> View {
+        let filled = run.seq.map_or(0, |seq| self.sequences.filled(seq));
+        let pending = run.tokens.len() - filled;
+        // After a loss, an answer's tokens are read again like a prompt.
+        let is_prompt = run.is_prompt() || pending > 1;
+        View { priority: run.request.priority, pending, is_prompt, group: run.adapter }
+    }
+
+    /// Notes who has to wait for somebody else, and lets out what they have said so far.
+    fn rest(&mut self, plan: &Plan) {
+        for (at, run) in self.runs.iter_mut().enumerate() {
+            let moves = plan.parts.iter().any(|(moving, _)| *moving == at);
+            let rests = !moves && run.request.priority == Priority::Background && !plan.gives_way;
+            if rests && !std::mem::replace(&mut run.rests, rests) {
+                run.usage.preempted += 1;
+                send(self.wire, run, true);
+            }
+            run.rests = rests;
+        }
+    }
+
+    fn items(&self, plan: &Plan) -> Vec<Item> {
+        let mut items = Vec::new();
+        for (at, count) in &plan.parts {
+            let run = &self.runs[*at];
+            let Some(seq) = run.seq else { continue };
+            let from = self.sequences.filled(seq);
+            for position in from..from + count {
+                let scored = position + 1 == run.tokens.len();
+                items.push(Item { seq, token: run.tokens[position], position, scored });
+            }
+        }
+        items
+    }
+
+    /// After a step: its tokens are in memory, and whoever has none left chooses the next.
+    fn choose(&mut self, plan: &Plan, items: &[Item], threads: u32) {
+        let now = Instant::now();
+        let mut last = 0;
+        let mut over = Vec::new();
+        for (at, count) in &plan.parts {
+            let run = &mut self.runs[*at];
+            let Some(seq) = run.seq else { continue };
+            last += count;
+            let item = items[last - 1];
+            self.sequences.added(seq, &run.tokens[item.position + 1 - count..=item.position]);
+            run.usage.threads = threads;
+            if !item.scored {
+                continue;
+            }
+            match run.choose(&self.vocab, self.context.scores(last - 1)) {
+                Ok(None) => send_at(self.wire, run, now, false),
+                Ok(Some(finish)) => over.push((*at, Ok(finish))),
+                Err(error) => over.push((*at, Err(error))),
+            }
+        }
+        for (at, end) in over.into_iter().rev() {
+            match end {
+                Ok(finish) => self.end(at, finish),
+                Err(error) => {
+                    let run = self.remove(at);
+                    self.wire.finish(&run.job, ModelReply::Failed(error));
+                }
+            }
+        }
+    }
+
+    /// An answer is over: its last words and what it took.
+    fn end(&mut self, at: usize, finish: Finish) {
+        let mut run = self.remove(at);
+        if finish != Finish::Cancelled {
+            run.output.end();
+            send(self.wire, &mut run, true);
+        }
+        let (usage, logprobs) = run.account();
+        self.wire.finish(&run.job, ModelReply::Done { finish, usage, logprobs });
+    }
+
+    fn remove(&mut self, at: usize) -> Run {
+        let run = self.runs.remove(at);
+        if let Some(seq) = run.seq {
+            self.sequences.release(seq, run.keep());
+        }
+        if !self.runs.is_empty() {
+            // The others should not carry it along in every step.
+            self.sequences.leave(&mut self.context);
+        }
+        self.room = true;
+        run
+    }
+
+    /// Makes room in the context: idle sequences leave, then whoever came last and has the least right to stay.
+    fn make_room(&mut self) {
+        if self.sequences.leave(&mut self.context) {
+            return;
+        }
+        let last = (0..self.runs.len()).max_by_key(|at| (self.runs[*at].request.priority, self.runs[*at].request.since));
+        let Some(at) = last else { return };
+        if self.runs.len() == 1 {
+            return self.end(at, Finish::Length);
+        }
+        let mut run = self.runs.remove(at);
+        if let Some(seq) = run.seq.take() {
+            self.sequences.release(seq, Keep { tokens: usize::MAX, on_disk: false });
+            self.sequences.leave(&mut self.context);
+        }
+        run.usage.preempted += 1;
+        send(self.wire, &mut run, true);
+        self.parked.push(run);
+    }
+
+    /// A step failed, and nothing is known of what is in memory.
+    fn fail(&mut self, error: &EngineError) {
+        for run in self.runs.drain(..) {
+            self.wire.finish(&run.job, ModelReply::Failed(error.clone()));
+        }
+        self.sequences.forget(&mut self.context);
     }
 
     fn constraint(&mut self, schema: &str) -> Result<Constraint, EngineError> {
@@ -203,48 +361,28 @@ impl<'m> Chat<'m> {
     }
 }
 
-/// One answer under way.
-struct Answer<'a> {
-    sampler: Sampler,
-    constraint: Option<Constraint>,
-    stops: Stops,
-    since: Instant,
-    listener: &'a mut dyn Listener,
+fn work(plan: &Plan, views: &[View]) -> Work {
+    let reads = plan.parts.iter().any(|(at, _)| views[*at].is_prompt);
+    match plan.parts.len() {
+        _ if reads => Work::Prefill,
+        1 => Work::Decode,
+        _ => Work::Together,
+    }
 }
 
-impl Answer<'_> {
-    fn choose(&mut self, scores: &[f32]) -> Result<LlamaToken, EngineError> {
-        let token = match &mut self.constraint {
-            Some(constraint) => constraint.choose(&mut self.sampler, scores)?,
-            None => self.sampler.choose((0..).zip(scores.iter().copied()))?,
-        };
-        self.sampler.accept(token);
-        Ok(token)
-    }
+fn send(wire: &Wire, run: &mut Run, all: bool) {
+    send_at(wire, run, Instant::now(), all);
+}
 
-    /// Shows what can't be part of a stop text and says whether one came.
-    fn show(&mut self, text: &str) -> bool {
-        let (shown, stopped) = self.stops.push(text);
-        if !shown.is_empty() {
-            self.listener.piece(shown);
-        }
-        stopped
+fn send_at(wire: &Wire, run: &mut Run, now: Instant, all: bool) {
+    if let Some(text) = run.output.take(now, all) {
+        wire.send(&run.job, ModelReply::Delta(text));
     }
+}
 
-    fn is_complete(&self) -> bool {
-        self.constraint.as_ref().is_some_and(Constraint::is_complete)
-    }
-
-    /// Shows what was held back, unless nobody wants it.
-    fn end(mut self, finish: Finish, rest: &str) {
-        if finish == Finish::Cancelled || (!rest.is_empty() && self.show(rest)) {
-            return;
-        }
-        let held = self.stops.end();
-        if !held.is_empty() {
-            self.listener.piece(held);
-        }
-    }
+/// What the bytes of saved keys and values depend on, besides the weights.
+fn layout() -> String {
+    format!("llama-cpp-sys-2 0.1.161, f16 f16, {}", std::env::consts::ARCH)
 }
 
 fn check(spec: &GenerateSpec) -> Result<(), EngineError> {
@@ -252,9 +390,9 @@ fn check(spec: &GenerateSpec) -> Result<(), EngineError> {
     if spec.messages.is_empty() {
         return wrong("there is no message to answer; give at least one");
     }
-    if let Some(message) = spec.messages.iter().find(|m| !matches!(&*m.role, "system" | "user" | "assistant")) {
+    if let Some(message) = spec.messages.iter().find(|m| !matches!(&*m.role, "system" | "user" | "assistant" | "tool")) {
         let role: String = message.role.chars().take(32).collect();
-        return wrong(&format!("a message has the role {role:?}; use system, user or assistant"));
+        return wrong(&format!("a message has the role {role:?}; use system, user, assistant or tool"));
     }
     let bytes: usize = spec.messages.iter().map(|m| m.content.len()).sum();
     if bytes > MOST_BYTES {

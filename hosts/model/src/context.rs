@@ -1,13 +1,14 @@
-//! The context of a chat model, straight on llama.cpp.
+//! The context of a chat model, straight on llama.cpp: several sequences that are evaluated together.
 //!
-//! Owns: one `llama_context` with one sequence. Must not know: what the tokens mean.
+//! Owns: one `llama_context`. Must not know: what the tokens mean, who asked for them, which sequence is whose.
 //!
-//! The safe wrapper gives no access to two things that matter on a busy machine: ending a step in
-//! its middle, and changing the number of threads between steps. This module adds them and is the
-//! only one here that calls llama.cpp directly.
+//! The safe wrapper gives no access to what matters on a busy machine: ending a step in its middle, and changing the
+//! number of threads between steps. This module adds them. All sequences share one memory of `length` cells, so a
+//! prefix that two of them have in common exists once.
 #![allow(unsafe_code)]
 
 use crate::logs;
+use crate::pool::Pool;
 use hob_engine::EngineError;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
@@ -23,73 +24,89 @@ const DONE: i32 = 0;
 const NO_ROOM: i32 = 1;
 const ABORTED: i32 = 2;
 
+/// Number of a sequence.
+pub type Seq = usize;
+
+/// One token of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Item {
+    /// The sequence that it continues.
+    pub seq: Seq,
+    /// The token.
+    pub token: LlamaToken,
+    /// Its place in the sequence.
+    pub position: usize,
+    /// Whether the scores of what follows it are wanted.
+    pub scored: bool,
+}
+
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The tokens are in memory, and the last one's scores can be read.
+    /// The tokens are in memory, and the scores that were asked for can be read.
     Done,
-    /// It was cancelled; none of its tokens are in memory.
-    Cancelled,
+    /// It was interrupted; none of its tokens are in memory.
+    Interrupted,
+    /// The memory has no cells left for it; nothing has changed.
+    NoRoom,
 }
 
-/// A context with one sequence.
+/// How a context is set up.
+pub struct Shape {
+    /// Tokens that fit its memory, over all sequences.
+    pub length: u32,
+    /// Most tokens of one step.
+    pub step: u32,
+    /// Sequences.
+    pub sequences: u32,
+    /// Most threads.
+    pub threads: u32,
+}
+
+/// A context with several sequences.
 pub struct Context<'m> {
     raw: NonNull<sys::llama_context>,
+    shape: Shape,
     vocabulary: usize,
-    length: usize,
-    /// Tokens in memory.
-    filled: usize,
-    /// Read by llama.cpp during a step; swapped by the owner between steps.
-    cancel: Box<Cancel>,
+    /// Read by llama.cpp during a step.
+    interrupt: Arc<AtomicBool>,
+    /// After `raw`: freed when no context uses it any more.
+    _pool: Pool,
     _model: PhantomData<&'m LlamaModel>,
 }
 
-#[derive(Default)]
-struct Cancel {
-    flag: Arc<AtomicBool>,
-}
-
 impl<'m> Context<'m> {
-    /// A context of `length` tokens whose steps take up to `step` tokens.
-    pub fn new(model: &'m LlamaModel, length: u32, step: u32, threads: u32) -> Result<Self, EngineError> {
-        let cancel = Box::<Cancel>::default();
+    /// Sets up the memory. A step ends early while `interrupt` is set.
+    pub fn new(model: &'m LlamaModel, shape: Shape, interrupt: Arc<AtomicBool>) -> Result<Self, EngineError> {
+        let pool = Pool::new(shape.threads)?;
         // SAFETY: takes nothing and returns a plain value.
         let mut params = unsafe { sys::llama_context_default_params() };
-        params.n_ctx = length;
-        params.n_batch = step;
-        params.n_ubatch = step;
-        params.n_seq_max = 1;
-        params.n_threads = threads as i32;
-        params.n_threads_batch = threads as i32;
+        params.n_ctx = shape.length;
+        params.n_batch = shape.step;
+        params.n_ubatch = shape.step;
+        params.n_seq_max = shape.sequences;
+        params.n_threads = shape.threads as i32;
+        params.n_threads_batch = shape.threads as i32;
+        params.kv_unified = true;
         params.no_perf = true;
-        // The flash kernel splits its sums by the number of threads, which makes answers depend on
-        // it; on processors it gains nothing that matters.
+        // The flash kernel splits its sums by the number of threads, which makes answers depend on it.
         params.flash_attn_type = sys::LLAMA_FLASH_ATTN_TYPE_DISABLED;
-        params.abort_callback = Some(is_cancelled);
-        params.abort_callback_data = std::ptr::from_ref::<Cancel>(&cancel).cast_mut().cast();
-        // SAFETY: the model outlives the context by the lifetime `'m`, the callback's data by the
-        // field that owns its box.
+        params.abort_callback = Some(is_interrupted);
+        params.abort_callback_data = Arc::as_ptr(&interrupt).cast_mut().cast();
+        // SAFETY: the model outlives the context by the lifetime `'m`, the flag by the field that owns it.
         let raw = unsafe { sys::llama_init_from_model(pointer(model), params) };
         let Some(raw) = NonNull::new(raw) else {
-            return Err(EngineError::Inference(format!("no memory for a context of {length} tokens")));
+            return Err(EngineError::Inference(format!("no memory for a context of {} tokens", shape.length)));
         };
+        // SAFETY: both are valid, and the pool is dropped after the context.
+        unsafe { sys::llama_attach_threadpool(raw.as_ptr(), pool.raw(), pool.raw()) }
         let vocabulary = usize::try_from(model.n_vocab()).unwrap_or(0);
-        Ok(Self { raw, vocabulary, length: length as usize, filled: 0, cancel, _model: PhantomData })
+        Ok(Self { raw, shape, vocabulary, interrupt, _pool: pool, _model: PhantomData })
     }
 
-    /// Steps end early once this flag is set.
-    pub fn watch(&mut self, flag: Arc<AtomicBool>) {
-        self.cancel.flag = flag;
-    }
-
-    /// Tokens in memory.
-    pub fn filled(&self) -> usize {
-        self.filled
-    }
-
-    /// Most tokens in memory.
+    /// Tokens that fit.
     pub fn length(&self) -> usize {
-        self.length
+        self.shape.length as usize
     }
 
     /// Uses this many threads from the next step on.
@@ -98,87 +115,144 @@ impl<'m> Context<'m> {
         unsafe { sys::llama_set_n_threads(self.raw.as_ptr(), threads as i32, threads as i32) }
     }
 
-    /// Adds tokens at the end of the sequence.
-    pub fn step(&mut self, tokens: &[LlamaToken]) -> Result<Step, EngineError> {
-        if tokens.is_empty() || self.filled + tokens.len() > self.length {
-            let (more, length) = (tokens.len(), self.length);
-            return Err(EngineError::Inference(format!("{more} tokens do not fit the context of {length}")));
+    /// Evaluates tokens; those of one sequence stand in order and continue it.
+    pub fn step(&mut self, items: &[Item]) -> Result<Step, EngineError> {
+        if items.is_empty() || items.len() > self.shape.step as usize {
+            let (given, most) = (items.len(), self.shape.step);
+            return Err(EngineError::Inference(format!("a step of {given} tokens is not one of 1 to {most}")));
         }
-        let mut ids: Vec<sys::llama_token> = tokens.iter().map(|token| token.0).collect();
-        let count =
-            i32::try_from(ids.len()).map_err(|_| EngineError::Inference("too many tokens in one step".into()))?;
-        // SAFETY: the batch points into `ids`, which outlives it; llama.cpp checks the ids' range,
-        // continues the sequence's positions and scores the last token.
-        let code = unsafe { sys::llama_decode(self.raw.as_ptr(), sys::llama_batch_get_one(ids.as_mut_ptr(), count)) };
-        match code {
-            DONE => {
-                self.filled += tokens.len();
-                Ok(Step::Done)
-            }
-            // Parts of a step may stay in memory.
-            ABORTED => {
-                self.keep(self.filled);
-                Ok(Step::Cancelled)
-            }
-            NO_ROOM => Err(self.failed("the context is full")),
+        let mut tokens: Vec<sys::llama_token> = items.iter().map(|item| item.token.0).collect();
+        let mut positions: Vec<sys::llama_pos> = items.iter().map(|item| item.position as i32).collect();
+        let mut counts = vec![1i32; items.len()];
+        let mut sequences: Vec<sys::llama_seq_id> = items.iter().map(|item| item.seq as i32).collect();
+        let mut pointers: Vec<_> = sequences.iter_mut().map(std::ptr::from_mut).collect();
+        let mut scored: Vec<i8> = items.iter().map(|item| i8::from(item.scored)).collect();
+        let batch = sys::llama_batch {
+            n_tokens: items.len() as i32,
+            token: tokens.as_mut_ptr(),
+            embd: std::ptr::null_mut(),
+            pos: positions.as_mut_ptr(),
+            n_seq_id: counts.as_mut_ptr(),
+            seq_id: pointers.as_mut_ptr(),
+            logits: scored.as_mut_ptr(),
+        };
+        // SAFETY: the batch points into vectors of its length that outlive the call; llama.cpp checks the tokens',
+        // positions' and sequences' ranges.
+        match unsafe { sys::llama_decode(self.raw.as_ptr(), batch) } {
+            DONE => Ok(Step::Done),
+            NO_ROOM => Ok(Step::NoRoom),
+            ABORTED => Ok(Step::Interrupted),
             code => {
                 let why = logs::take_last_error().unwrap_or_else(|| "no reason given".into());
-                Err(self.failed(&format!("{why} (code {code})")))
+                Err(EngineError::Inference(format!("a step failed: {why} (code {code})")))
             }
         }
     }
 
-    /// Keeps the first `n` tokens, or none where the model can't take back a part. Returns how many.
-    pub fn keep(&mut self, n: usize) -> usize {
-        let n = n.min(self.filled);
-        // SAFETY: the context is valid; its memory is only touched here, and a model without memory
-        // gives a null pointer, which the function accepts.
-        let kept = unsafe { sys::llama_memory_seq_rm(sys::llama_get_memory(self.raw.as_ptr()), 0, n as i32, -1) };
-        if kept {
-            self.filled = n;
-        } else {
-            self.clear();
-        }
-        self.filled
-    }
-
-    /// Empties the memory.
-    pub fn clear(&mut self) {
-        // SAFETY: as in `keep`.
-        unsafe { sys::llama_memory_clear(sys::llama_get_memory(self.raw.as_ptr()), true) }
-        self.filled = 0;
-    }
-
-    /// The scores of every token as the next one; empty before the first step.
-    pub fn scores(&mut self) -> &[f32] {
+    /// The scores of every token as the one after item `at` of the last step; empty when they were not asked for.
+    pub fn scores(&mut self, at: usize) -> &[f32] {
         // SAFETY: null or `vocabulary` scores that stay until the next step, which needs `&mut`.
         unsafe {
-            let scores = sys::llama_get_logits_ith(self.raw.as_ptr(), -1);
+            let scores = sys::llama_get_logits_ith(self.raw.as_ptr(), at as i32);
             if scores.is_null() { &[] } else { std::slice::from_raw_parts(scores, self.vocabulary) }
         }
     }
 
-    fn failed(&mut self, reason: &str) -> EngineError {
-        self.clear();
-        EngineError::Inference(format!("a step failed: {reason}"))
+    /// Keeps the first `n` tokens of a sequence. `false`: the model can't take back a part, and the sequence is empty.
+    pub fn trim(&mut self, seq: Seq, n: usize) -> bool {
+        // SAFETY: the context is valid; its memory is only touched here.
+        let kept = unsafe { sys::llama_memory_seq_rm(self.memory(), seq as i32, n as i32, -1) };
+        if !kept {
+            self.drop_sequence(seq);
+        }
+        kept
+    }
+
+    /// Empties a sequence.
+    pub fn drop_sequence(&mut self, seq: Seq) {
+        // SAFETY: as in `trim`. Taking back a whole sequence never fails.
+        unsafe { sys::llama_memory_seq_rm(self.memory(), seq as i32, -1, -1) };
+    }
+
+    /// Makes an empty sequence share the first `n` tokens of another. Costs no memory.
+    pub fn share(&mut self, from: Seq, to: Seq, n: usize) {
+        // SAFETY: as in `trim`.
+        unsafe { sys::llama_memory_seq_cp(self.memory(), from as i32, to as i32, 0, n as i32) }
+    }
+
+    /// Empties the whole memory, after a failure that leaves it unknown.
+    pub fn clear(&mut self) {
+        // SAFETY: as in `trim`.
+        unsafe { sys::llama_memory_clear(self.memory(), true) }
+    }
+
+    /// The keys and values of a sequence as bytes for [`Context::restore`].
+    pub fn save(&mut self, seq: Seq) -> Vec<u8> {
+        // SAFETY: the context is valid; llama.cpp writes at most the size it gave.
+        unsafe {
+            let size = sys::llama_state_seq_get_size(self.raw.as_ptr(), seq as i32);
+            let mut bytes = vec![0u8; size];
+            let written = sys::llama_state_seq_get_data(self.raw.as_ptr(), bytes.as_mut_ptr(), size, seq as i32);
+            bytes.truncate(written);
+            bytes
+        }
+    }
+
+    /// Fills an empty sequence with what was saved of `n` tokens. `false`: it does not fit, or is none of ours; the
+    /// sequence stays empty.
+    pub fn restore(&mut self, seq: Seq, bytes: &[u8], n: usize) -> bool {
+        // SAFETY: llama.cpp reads no more than the given size and reports what it can't use as 0.
+        let read = unsafe {
+            sys::llama_state_seq_set_data(self.raw.as_ptr(), bytes.as_ptr(), bytes.len(), seq as i32)
+        };
+        // SAFETY: as in `trim`.
+        let last = unsafe { sys::llama_memory_seq_pos_max(self.memory(), seq as i32) };
+        let whole = read == bytes.len() && usize::try_from(last).is_ok_and(|last| last + 1 == n);
+        if !whole {
+            self.drop_sequence(seq);
+        }
+        whole
+    }
+
+    /// Applies an adapter to the steps from now on, or none.
+    pub fn set_adapter(&mut self, adapter: Option<(NonNull<sys::llama_adapter_lora>, f32)>) -> Result<(), EngineError> {
+        let (mut adapters, mut scales) = match adapter {
+            Some((adapter, scale)) => (vec![adapter.as_ptr()], vec![scale]),
+            None => (Vec::new(), Vec::new()),
+        };
+        let count = adapters.len();
+        // SAFETY: the adapters live as long as the model, and both lists have `count` entries.
+        let code = unsafe {
+            sys::llama_set_adapters_lora(self.raw.as_ptr(), adapters.as_mut_ptr(), count, scales.as_mut_ptr())
+        };
+        if code == 0 { Ok(()) } else { Err(EngineError::Inference(format!("the adapter can't be applied (code {code})"))) }
+    }
+
+    fn memory(&self) -> sys::llama_memory_t {
+        // SAFETY: the context is valid; a model without memory gives null, which the functions here accept.
+        unsafe { sys::llama_get_memory(self.raw.as_ptr()) }
     }
 }
 
 impl Drop for Context<'_> {
     fn drop(&mut self) {
-        // SAFETY: created in `new`, freed once, before the model (`'m`) and the callback's data.
-        unsafe { sys::llama_free(self.raw.as_ptr()) }
+        // SAFETY: created in `new`, freed once, before the model (`'m`), the pool and the flag.
+        unsafe {
+            sys::llama_detach_threadpool(self.raw.as_ptr());
+            sys::llama_free(self.raw.as_ptr());
+        }
+        self.interrupt.store(false, Ordering::Relaxed);
     }
 }
 
 /// Asked by llama.cpp between the operations of a step.
-unsafe extern "C" fn is_cancelled(data: *mut c_void) -> bool {
-    // SAFETY: `Context::new` passed a `Cancel` that lives as long as the context.
-    unsafe { (*data.cast::<Cancel>()).flag.load(Ordering::Relaxed) }
+unsafe extern "C" fn is_interrupted(data: *mut c_void) -> bool {
+    // SAFETY: `Context::new` passed a flag that lives as long as the context.
+    unsafe { (*data.cast::<AtomicBool>()).load(Ordering::Relaxed) }
 }
 
 /// llama.cpp's model behind the safe wrapper.
-fn pointer(model: &LlamaModel) -> *mut sys::llama_model {
+pub fn pointer(model: &LlamaModel) -> *mut sys::llama_model {
     const { assert!(size_of::<LlamaModel>() == size_of::<*mut sys::llama_model>()) };
     // SAFETY: in the pinned release `LlamaModel` is `repr(transparent)` over a wrapper that is
     // `repr(transparent)` over `NonNull<llama_model>`. llama.cpp takes the model as mutable here

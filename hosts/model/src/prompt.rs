@@ -120,6 +120,11 @@ pub fn text_of(vocab: &LlamaVocab<'_>, token: LlamaToken) -> Option<String> {
     Some(vocab.text(token)?.to_string_lossy().into_owned())
 }
 
+/// What a token adds to a text; bytes that are no UTF-8 by themselves show as U+FFFD.
+pub fn piece_of(vocab: &LlamaVocab<'_>, token: LlamaToken) -> String {
+    String::from_utf8_lossy(&vocab.token_to_piece(token, true, None)).into_owned()
+}
+
 /// A NUL ends texts in some of llama.cpp's paths and means nothing in any prompt.
 pub fn without_nul(text: &str) -> String {
     text.replace('\0', "")

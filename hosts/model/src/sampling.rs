@@ -1,89 +1,236 @@
-//! How the next token is chosen.
+//! The choice of the next token.
+//!
+//! Owns: penalties, temperature, the random numbers of one answer. Must not know: where scores come from, what is
+//! allowed by a schema.
+//!
+//! The usual chain for chat (repetition penalty, top-k, top-p, min-p, temperature), but in one pass over the
+//! vocabulary: only tokens near the top are ever compared, since the penalty can only lower a token.
 
 use hob_engine::{EngineError, GenerateSpec};
-use llama_cpp_2::sampling::LlamaSampler;
 use llama_cpp_2::token::LlamaToken;
-use llama_cpp_2::token::data::LlamaTokenData;
-use llama_cpp_2::token::data_array::LlamaTokenDataArray;
+use std::collections::VecDeque;
 
 /// Most candidates, share of probability and least relative probability, as is usual for chat.
-const TOP_K: i32 = 40;
+const TOP_K: usize = 40;
 const TOP_P: f32 = 0.95;
 const MIN_P: f32 = 0.05;
 /// Small models repeat themselves for ever without a penalty. Only the answer counts, so that
 /// copying from the prompt stays cheap.
 const PENALTY: f32 = 1.1;
-const PENALTY_WINDOW: i32 = 64;
+const PENALTY_WINDOW: usize = 64;
 const HOTTEST: f32 = 5.0;
 
 /// Chooses tokens by their scores.
 pub struct Sampler {
-    chain: LlamaSampler,
+    temperature: f32,
+    /// Tokens of the answer, the last ones; `None` where nothing is penalised.
+    recent: Option<VecDeque<u32>>,
+    random: Random,
+    /// Kept from call to call, so that it is allocated once.
+    near_top: Vec<(u32, f32)>,
 }
 
 impl Sampler {
-    /// The sampler that `spec` asks for. Under a schema nothing is penalised: quotes and commas
-    /// repeat.
-    pub fn new(spec: &GenerateSpec, vocabulary: i32) -> Result<Self, EngineError> {
+    /// The sampler that `spec` asks for. Under a schema nothing is penalised: quotes and commas repeat.
+    pub fn new(spec: &GenerateSpec) -> Result<Self, EngineError> {
         if !(0.0..=HOTTEST).contains(&spec.temperature) {
             let given = spec.temperature;
             return Err(EngineError::InvalidArgument(format!("a temperature of {given} is outside 0 to {HOTTEST}")));
         }
-        let mut steps = Vec::new();
-        if spec.schema.is_none() {
-            steps.push(LlamaSampler::penalties(vocabulary, PENALTY_WINDOW, PENALTY, 0.0, 0.0));
-        }
-        if spec.temperature == 0.0 {
-            steps.push(LlamaSampler::greedy());
-        } else {
-            steps.push(LlamaSampler::top_k(TOP_K));
-            steps.push(LlamaSampler::top_p(TOP_P, 1));
-            steps.push(LlamaSampler::min_p(MIN_P, 1));
-            steps.push(LlamaSampler::temp(spec.temperature));
-            steps.push(LlamaSampler::dist(seed(spec.seed)));
-        }
-        Ok(Self { chain: LlamaSampler::chain(steps, true) })
+        let recent = spec.schema.is_none().then(|| VecDeque::with_capacity(PENALTY_WINDOW));
+        Ok(Self { temperature: spec.temperature, recent, random: Random(spec.seed), near_top: Vec::new() })
     }
 
     /// Chooses among `candidates`, each a token and its score. It counts as taken only after
     /// [`Sampler::accept`].
     pub fn choose(&mut self, candidates: impl Iterator<Item = (u32, f32)>) -> Result<LlamaToken, EngineError> {
-        let data = candidates.map(|(id, score)| LlamaTokenData::new(LlamaToken(id as i32), score, 0.0));
-        let mut array = LlamaTokenDataArray::from_iter(data, false);
-        if !array.data.is_empty() {
-            array.apply_sampler(&mut self.chain);
+        let wanted = if self.temperature == 0.0 { 1 } else { TOP_K };
+        let penalised = self.recent.as_ref().map_or(0, VecDeque::len);
+        highest(candidates, wanted + penalised, &mut self.near_top);
+        if let Some(recent) = &self.recent {
+            for (token, score) in &mut self.near_top {
+                if recent.contains(token) {
+                    *score = if *score > 0.0 { *score / PENALTY } else { *score * PENALTY };
+                }
+            }
         }
-        array.selected_token().ok_or_else(|| EngineError::Inference("there is no token to choose from".into()))
+        self.near_top.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        self.near_top.truncate(wanted);
+        let best = self.near_top.first().copied();
+        let best = best.ok_or_else(|| EngineError::Inference("there is no token to choose from".into()))?;
+        let token = if self.temperature == 0.0 { best.0 } else { self.draw(best.1) };
+        Ok(LlamaToken(token as i32))
     }
 
     /// The token became part of the answer.
     pub fn accept(&mut self, token: LlamaToken) {
-        self.chain.accept(token);
+        if let Some(recent) = &mut self.recent {
+            if recent.len() == PENALTY_WINDOW {
+                recent.pop_front();
+            }
+            recent.push_back(token.0 as u32);
+        }
+    }
+
+    /// Draws from the candidates near the top, of which `best` is the highest score.
+    fn draw(&mut self, best: f32) -> u32 {
+        let total: f32 = self.near_top.iter().map(|(_, score)| (score - best).exp()).sum();
+        let mut seen = 0.0;
+        let mut kept = 0;
+        for (_, score) in &self.near_top {
+            let weight = (score - best).exp();
+            if kept > 0 && (seen >= TOP_P * total || weight < MIN_P) {
+                break;
+            }
+            seen += weight;
+            kept += 1;
+        }
+        let candidates = &self.near_top[..kept];
+        let heat = |score: f32| ((score - best) / self.temperature).exp();
+        let mut left = self.random.next() * candidates.iter().map(|(_, score)| heat(*score)).sum::<f32>();
+        for (token, score) in candidates {
+            left -= heat(*score);
+            if left < 0.0 {
+                return *token;
+            }
+        }
+        candidates[kept - 1].0
     }
 }
 
-/// llama.cpp's seeds have 32 bits, and the largest means "take a random one".
-fn seed(seed: u64) -> u32 {
-    let folded = (seed ^ (seed >> 32)) as u32;
-    if folded == u32::MAX { 0x5eed } else { folded }
+/// Leaves the `n` highest candidates in `kept`, in no order; what is no number is left out.
+fn highest(candidates: impl Iterator<Item = (u32, f32)>, n: usize, kept: &mut Vec<(u32, f32)>) {
+    kept.clear();
+    let mut least = f32::NEG_INFINITY;
+    for (token, score) in candidates {
+        if score > least {
+            kept.push((token, score));
+            if kept.len() >= n * 2 + 16 {
+                least = cut(kept, n);
+            }
+        }
+    }
+    if kept.len() > n {
+        cut(kept, n);
+    }
+}
+
+/// Keeps the `n` highest and returns the lowest of them.
+fn cut(kept: &mut Vec<(u32, f32)>, n: usize) -> f32 {
+    // Of equal scores the smaller token stays, so that the choice does not depend on the order of this pass.
+    kept.select_nth_unstable_by(n - 1, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    kept.truncate(n);
+    kept[n - 1].1
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same everywhere for a seed.
+struct Random(u64);
+
+impl Random {
+    /// The next number from 0 up to 1.
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1u32 << 24) as f32
+    }
+}
+
+/// Natural logarithms of the probabilities that `scores` stand for, less than 0, for one token and the best `n`.
+pub fn logprobs(scores: &[f32], token: LlamaToken, n: usize) -> (f32, Vec<(u32, f32)>) {
+    let best = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = scores.iter().map(|score| f64::from(score - best).exp()).sum();
+    let of = |score: f32| (f64::from(score - best) - sum.ln()) as f32;
+    let mut top = Vec::new();
+    if n > 0 {
+        highest((0..).zip(scores.iter().copied()), n, &mut top);
+        top.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    }
+    let own = usize::try_from(token.0).ok().and_then(|at| scores.get(at)).copied().unwrap_or(f32::NEG_INFINITY);
+    (of(own), top.into_iter().map(|(token, score)| (token, of(score))).collect())
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
+    fn sampler(temperature: f32, seed: u64, schema: bool) -> Sampler {
+        let schema = schema.then(|| "{}".to_string());
+        Sampler::new(&GenerateSpec { temperature, seed, schema, ..GenerateSpec::default() }).unwrap()
+    }
+
+    fn choose(sampler: &mut Sampler, scores: &[f32]) -> i32 {
+        sampler.choose((0..).zip(scores.iter().copied())).unwrap().0
+    }
+
     #[test]
-    fn seeds_are_never_random_and_keep_small_numbers() {
-        assert_eq!(seed(7), 7);
-        assert_ne!(seed(u64::from(u32::MAX)), u32::MAX);
-        assert_ne!(seed(1 << 32), seed(0));
+    fn greedy_takes_the_highest_and_the_first_of_equals() {
+        let mut greedy = sampler(0.0, 0, true);
+        let mut scores = vec![0.0; 5_000];
+        scores[4_321] = 2.0;
+        scores[77] = 2.0;
+        scores[9] = f32::NAN;
+        assert_eq!(choose(&mut greedy, &scores), 77);
+        assert!(greedy.choose(std::iter::empty()).is_err());
+        assert!(greedy.choose([(1, f32::NAN)].into_iter()).is_err());
+    }
+
+    #[test]
+    fn what_was_said_is_less_likely_except_under_a_schema() {
+        let scores = [3.0, 2.9, -1.0];
+        let mut free = sampler(0.0, 0, false);
+        free.accept(LlamaToken(0));
+        assert_eq!(choose(&mut free, &scores), 1);
+        let mut strict = sampler(0.0, 0, true);
+        strict.accept(LlamaToken(0));
+        assert_eq!(choose(&mut strict, &scores), 0);
+    }
+
+    #[test]
+    fn draws_follow_the_seed_and_the_probabilities() {
+        let scores = [2.0, 1.0, -9.0];
+        let draws = |seed| {
+            let mut sampler = sampler(1.0, seed, true);
+            (0..4_000).map(|_| choose(&mut sampler, &scores)).collect::<Vec<_>>()
+        };
+        assert_eq!(draws(7), draws(7));
+        assert_ne!(draws(7), draws(8));
+        let first = draws(3).iter().filter(|token| **token == 0).count() as f64 / 4_000.0;
+        // e / (e + 1), since the third is far too unlikely.
+        assert!((first - 0.731).abs() < 0.03, "{first}");
+        assert!(!draws(3).contains(&2));
+    }
+
+    #[test]
+    fn the_highest_are_found_in_any_order() {
+        let mut random = Random(5);
+        let scores: Vec<f32> = (0..3_000).map(|_| random.next()).collect();
+        let mut kept = Vec::new();
+        highest((0..).zip(scores.iter().copied()), 40, &mut kept);
+        let mut sorted = scores.clone();
+        sorted.sort_unstable_by(|a, b| b.total_cmp(a));
+        let mut found: Vec<f32> = kept.iter().map(|(_, score)| *score).collect();
+        found.sort_unstable_by(|a, b| b.total_cmp(a));
+        assert_eq!(found, sorted[..40]);
+    }
+
+    #[test]
+    fn log_probabilities_sum_to_one() {
+        let scores = [1.0, 2.0, 3.0];
+        let (own, top) = logprobs(&scores, LlamaToken(1), 3);
+        assert_eq!(top.iter().map(|(token, _)| *token).collect::<Vec<_>>(), [2, 1, 0]);
+        assert!((top.iter().map(|(_, p)| p.exp()).sum::<f32>() - 1.0).abs() < 1e-5);
+        assert_eq!(own, top[1].1);
+        assert!(logprobs(&scores, LlamaToken(0), 0).1.is_empty());
     }
 
     #[test]
     fn absurd_temperatures_are_refused() {
         for temperature in [-1.0, 6.0, f32::NAN, f32::INFINITY] {
             let spec = GenerateSpec { temperature, ..GenerateSpec::default() };
-            assert!(matches!(Sampler::new(&spec, 8), Err(EngineError::InvalidArgument(_))));
+            assert!(matches!(Sampler::new(&spec), Err(EngineError::InvalidArgument(_))));
         }
     }
 }

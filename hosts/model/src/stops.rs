@@ -26,8 +26,8 @@ impl Stops {
     }
 
     /// What was held back when the answer ends without a stop text.
-    pub fn end(self) -> String {
-        self.held
+    pub fn end(&mut self) -> String {
+        std::mem::take(&mut self.held)
     }
 }
 

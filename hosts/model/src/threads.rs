@@ -1,128 +1,213 @@
 //! How many threads a step should use: as many as are fastest now.
 //!
-//! llama.cpp's threads wait for each other by spinning. On an idle machine all cores are fastest;
-//! beside other busy processes one thread can be ten times faster than two. So the time per token
-//! is measured, and now and then a neighbouring count is tried.
+//! Owns: what the machine's load and the measured times say about it. Must not know: what a step does.
+//!
+//! llama.cpp's threads wait for each other by spinning. On an idle machine all cores are fastest; beside other busy
+//! processes one thread can be ten times faster than two. Two things are watched: how many other threads want a core
+//! (the kernel's run queue, looked at many times a second, so that a change is followed at once), and how long a token
+//! takes, because cores that only look free (a quota, a hypervisor, two threads of one core) show nowhere else.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
-/// Steps that a trial takes.
+/// How often the run queue is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+/// Looks that must agree before others count as busy: who only runs for a moment takes no core from us.
+const LOOKS: usize = 4;
+/// After a pause of this length they start anew. A step beside busy processes can take long, so it is no pause.
+const STALE: Duration = Duration::from_secs(3);
+/// Steps that a trial of another number of threads takes.
 const TRIAL: u32 = 2;
-/// Steps before the first trial: the machine may be busy right now.
-const FIRST_TRIAL: u32 = 6;
+/// Steps from one trial to the next at first; failures double it up to the second number.
+const BETWEEN: u32 = 256;
+const RAREST: u32 = 8_192;
 /// Weight of a new measurement.
-const NEW: f64 = 0.3;
+const NEW: f64 = 0.25;
 /// A change has to pay at least this factor.
 const MARGIN: f64 = 0.93;
-/// Trials of more threads that fail become rarer, up to this factor: beside busy processes one such
-/// step can take a second.
-const RAREST: u32 = 32;
+/// So much slower than usual, something has changed that the run queue does not show.
+const SLOW: f64 = 1.35;
 
-/// Chooses a number of threads by measured time.
+/// What a step mostly does; the two differ in how they use the cores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Reading a prompt: many tokens of a sequence at once.
+    Prefill,
+    /// Writing one answer, token by token.
+    Decode,
+    /// Writing several answers at once.
+    Together,
+}
+
+/// Chooses the number of threads for each step.
 pub struct Threads {
-    /// Counts to choose from, all cores first, each about half of the one before.
-    counts: Vec<u32>,
-    /// Seconds per token with each count, when known.
-    seconds: Vec<Option<f64>>,
-    best: usize,
-    trial: Option<(usize, u32)>,
-    /// Steps from one trial to the next, and until the next.
-    between: u32,
-    until: u32,
-    rarer: u32,
-    tried_down: bool,
+    most: u32,
+    load: Load,
+    prefill: Measured,
+    decode: Measured,
+    together: Measured,
+    last: u32,
 }
 
 impl Threads {
-    /// Chooses from 1 to `most`, beginning with `most`, with `between` steps from trial to trial.
-    pub fn new(most: u32, between: u32) -> Self {
-        let counts: Vec<u32> = std::iter::successors(Some(most.max(1)), |n| (*n > 1).then_some(n / 2)).collect();
-        let seconds = vec![None; counts.len()];
-        Self {
-            counts,
-            seconds,
-            best: 0,
-            trial: None,
-            between,
-            until: FIRST_TRIAL.min(between),
-            rarer: 1,
-            tried_down: false,
-        }
-    }
-
-    /// Looks at the machine before a request: the measurements may be old.
-    pub fn begin(&mut self, others: u32) {
-        let free = self.counts[0].saturating_sub(others).max(1);
-        if free < self.counts[self.best] {
-            self.best = self.counts.iter().position(|n| *n <= free).unwrap_or(self.counts.len() - 1);
-            self.trial = None;
-        } else if others == 0 {
-            (self.best, self.trial, self.rarer) = (0, None, 1);
-            self.until = self.until.min(FIRST_TRIAL);
-        }
+    /// Chooses from 1 to `most`.
+    pub fn new(most: u32) -> Self {
+        let most = most.max(1);
+        let measured = || Measured::new(most);
+        Self { most, load: Load::default(), prefill: measured(), decode: measured(), together: measured(), last: 1 }
     }
 
     /// Threads for the next step.
-    pub fn next(&self) -> u32 {
+    pub fn next(&mut self, work: Work, now: Instant) -> u32 {
+        if self.load.is_due(now) {
+            // Between two steps our threads still look for work; after a pause only this one runs.
+            let own = if self.load.is_stale(now) { 1 } else { self.last };
+            self.load.look(now, others_running(own));
+        }
+        let free = self.most.saturating_sub(self.load.others()).max(1);
+        self.last = self.measured(work).next(free);
+        self.last
+    }
+
+    /// Takes note of a step of `tokens` tokens that used what [`Threads::next`] said.
+    pub fn took(&mut self, work: Work, tokens: usize, time: Duration) {
+        let seconds = time.as_secs_f64() / tokens.max(1) as f64;
+        self.measured(work).took(seconds);
+    }
+
+    fn measured(&mut self, work: Work) -> &mut Measured {
+        match work {
+            Work::Prefill => &mut self.prefill,
+            Work::Decode => &mut self.decode,
+            Work::Together => &mut self.together,
+        }
+    }
+}
+
+/// How many others want a core, without those that only want one for a moment.
+#[derive(Default)]
+struct Load {
+    looks: VecDeque<u32>,
+    at: Option<Instant>,
+}
+
+impl Load {
+    fn is_due(&self, now: Instant) -> bool {
+        self.at.is_none_or(|at| now.duration_since(at) >= LOOK)
+    }
+
+    /// What was seen long ago says nothing about now.
+    fn is_stale(&self, now: Instant) -> bool {
+        self.at.is_none_or(|at| now.duration_since(at) > STALE)
+    }
+
+    fn look(&mut self, now: Instant, others: u32) {
+        if self.is_stale(now) {
+            self.looks.clear();
+        }
+        self.at = Some(now);
+        if self.looks.len() == LOOKS {
+            self.looks.pop_front();
+        }
+        self.looks.push_back(others);
+    }
+
+    fn others(&self) -> u32 {
+        self.looks.iter().copied().min().unwrap_or(0)
+    }
+}
+
+/// Times per token for each number of threads, and which is best among those that are free.
+struct Measured {
+    /// Numbers to choose from, the largest first, each about half of the one before.
+    counts: Vec<u32>,
+    /// Seconds per token with each, when known, and the least that was ever steady.
+    seconds: Vec<Option<f64>>,
+    usual: Option<f64>,
+    /// The first of `counts` that is free now; no larger one is used.
+    free: usize,
+    best: usize,
+    trial: Option<(usize, u32)>,
+    /// Which way the next trial goes: a way that paid is taken again.
+    upward: bool,
+    between: u32,
+    until: u32,
+}
+
+impl Measured {
+    fn new(most: u32) -> Self {
+        let counts: Vec<u32> = std::iter::successors(Some(most), |n| (*n > 1).then_some(n / 2)).collect();
+        let seconds = vec![None; counts.len()];
+        Self { counts, seconds, usual: None, free: 0, best: 0, trial: None, upward: false, between: BETWEEN, until: BETWEEN }
+    }
+
+    fn next(&mut self, free: u32) -> u32 {
+        let free = self.counts.iter().position(|n| *n <= free).unwrap_or(self.counts.len() - 1);
+        if free != self.free {
+            // Another load: all that can be had, and the old times mean nothing.
+            (self.free, self.best, self.trial, self.usual) = (free, free, None, None);
+            self.seconds.fill(None);
+            (self.between, self.until) = (BETWEEN, BETWEEN);
+        }
         self.counts[self.trial.map_or(self.best, |(at, _)| at)]
     }
 
-    /// Takes note of a step of `tokens` tokens that used [`Threads::next`].
-    pub fn took(&mut self, tokens: usize, time: Duration) {
-        let now = time.as_secs_f64() / tokens.max(1) as f64;
+    fn took(&mut self, seconds: f64) {
         let at = self.trial.map_or(self.best, |(at, _)| at);
-        let trying = self.trial.is_some();
         // What a trial finds replaces what was known: that is old.
-        let known = self.seconds[at].filter(|_| !trying);
-        self.seconds[at] = Some(known.map_or(now, |old| old + NEW * (now - old)));
+        let known = self.seconds[at].filter(|_| self.trial.is_none());
+        let now = known.map_or(seconds, |old| old + NEW * (seconds - old));
+        self.seconds[at] = Some(now);
         match self.trial {
             Some((at, 1)) => self.end_trial(at),
             Some((at, left)) => self.trial = Some((at, left - 1)),
-            None => self.maybe_try(),
+            None => {
+                // Times grow as an answer gets longer, so what is usual follows slowly.
+                let usual = self.usual.map_or(now, |usual| if now < usual { now } else { usual * 1.0005 });
+                self.usual = Some(usual);
+                if now > usual * SLOW {
+                    self.until = self.until.min(1);
+                }
+                self.maybe_try();
+            }
         }
     }
 
     fn end_trial(&mut self, tried: usize) {
         self.trial = None;
-        let more = tried < self.best;
-        let mut paid = false;
-        if let (Some(new), Some(old)) = (self.seconds[tried], self.seconds[self.best])
-            && new < old * MARGIN
-        {
-            self.best = tried;
-            paid = true;
-        }
-        if more {
-            self.rarer = if paid { 1 } else { (self.rarer * 2).min(RAREST) };
-        }
+        let paid = match (self.seconds[tried], self.seconds[self.best]) {
+            (Some(new), Some(old)) => new < old * MARGIN,
+            _ => false,
+        };
         if paid {
-            // What helped once may help again: soon, and in the same direction.
-            self.until = FIRST_TRIAL.min(self.between);
-            self.tried_down = more;
+            (self.best, self.between) = (tried, BETWEEN);
         } else {
-            self.until = self.between * if more { self.rarer } else { 1 };
+            self.upward = !self.upward;
+            self.between = (self.between * 2).min(RAREST);
         }
+        // Whatever it is now is what is usual from now on.
+        self.usual = None;
+        self.until = self.between;
     }
 
     fn maybe_try(&mut self) {
         self.until = self.until.saturating_sub(1);
-        if self.until > 0 || self.counts.len() == 1 {
+        if self.until > 0 {
             return;
         }
-        self.tried_down = !self.tried_down;
+        let more = self.best.checked_sub(1).filter(|at| *at >= self.free);
         let fewer = (self.best + 1 < self.counts.len()).then_some(self.best + 1);
-        let more = self.best.checked_sub(1);
-        let neighbour = if self.tried_down { fewer.or(more) } else { more.or(fewer) };
-        self.trial = neighbour.map(|at| (at, TRIAL));
+        self.until = self.between;
+        self.trial = if self.upward { more.or(fewer) } else { fewer.or(more) }.map(|at| (at, TRIAL));
     }
 }
 
-/// Other threads of the machine that want a processor right now; 0 where the kernel does not tell.
-pub fn others_running() -> u32 {
-    std::fs::read_to_string("/proc/loadavg").map_or(0, |text| parse_running(&text).saturating_sub(1))
+/// Other threads of the machine that want a core right now, when `own` of ours do; 0 where the kernel does not tell.
+fn others_running(own: u32) -> u32 {
+    std::fs::read_to_string("/proc/loadavg").map_or(0, |text| parse_running(&text).saturating_sub(own))
 }
 
-/// The fourth field is `running/all`, this thread included.
+/// The fourth field is `running/all`.
 fn parse_running(loadavg: &str) -> u32 {
     let field = loadavg.split_whitespace().nth(3).and_then(|field| field.split('/').next());
     field.and_then(|running| running.parse().ok()).unwrap_or(0)
@@ -133,52 +218,74 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_starts_low_on_a_busy_machine_and_looks_up_again_on_an_idle_one() {
-        let mut threads = Threads::new(4, 48);
-        threads.begin(2);
-        assert_eq!(threads.next(), 2);
-        threads.begin(9);
-        assert_eq!(threads.next(), 1);
-        threads.begin(0);
-        assert_eq!(threads.next(), 4);
-        // Nothing says "busy", but it is: the first trials find out.
-        assert!(settle(&mut threads, 60, |n| 100 * u64::from(n)) < 180.0);
-        assert_eq!(threads.counts[threads.best], 1);
+    fn the_run_queue_is_read() {
         assert_eq!(parse_running("0.20 0.18 0.12 3/80 11206\n"), 3);
         assert_eq!(parse_running("?"), 0);
     }
 
-    /// Runs steps on a machine where a count of threads takes `ms` per token.
-    fn settle(threads: &mut Threads, steps: usize, ms: impl Fn(u32) -> u64) -> f64 {
-        let mut total = 0;
+    #[test]
+    fn a_moment_is_no_load_and_the_end_of_a_load_is_seen_at_once() {
+        let mut load = Load::default();
+        let start = Instant::now();
+        let mut at = 0;
+        let mut look = |load: &mut Load, others| {
+            at += 20;
+            load.look(start + Duration::from_millis(at), others);
+            load.others()
+        };
+        assert_eq!([0, 3, 0, 0].map(|others| look(&mut load, others)), [0, 0, 0, 0]);
+        assert_eq!([1, 1, 2, 1, 1].map(|others| look(&mut load, others)), [0, 0, 0, 1, 1]);
+        assert_eq!([0, 0].map(|others| look(&mut load, others)), [0, 0]);
+        // After a pause, the first look counts.
+        load.look(start + Duration::from_secs(9), 2);
+        assert_eq!(load.others(), 2);
+    }
+
+    /// Runs steps on a machine where a number of threads takes `ms` per token; the mean of them.
+    fn settle(measured: &mut Measured, free: u32, steps: usize, ms: impl Fn(u32) -> f64) -> f64 {
+        let mut total = 0.0;
         for _ in 0..steps {
-            let time = ms(threads.next());
+            let time = ms(measured.next(free));
             total += time;
-            threads.took(1, Duration::from_millis(time));
+            measured.took(time / 1000.0);
         }
-        total as f64 / steps as f64
+        total / steps as f64
     }
 
     #[test]
-    fn it_follows_the_load_of_the_machine() {
-        let idle = |n: u32| 16 / u64::from(n) + 1;
-        let busy = |n: u32| 16 + 40 * u64::from(n - 1);
-        let mut threads = Threads::new(4, 48);
-        assert_eq!(threads.next(), 4);
-        let mean = settle(&mut threads, 400, idle);
-        assert!(mean < 5.6, "idle {mean}");
-        let mean = settle(&mut threads, 400, busy);
-        assert!(mean < 40.0, "busy {mean}");
-        assert_eq!(threads.counts[threads.best], 1);
-        settle(&mut threads, 4_000, idle);
-        assert_eq!(threads.counts[threads.best], 4);
+    fn it_follows_the_load() {
+        let idle = |n: u32| 16.0 / f64::from(n);
+        let mut measured = Measured::new(4);
+        assert!(settle(&mut measured, 4, 2_000, idle) < 4.1);
+        assert_eq!(measured.next(2), 2);
+        assert!(settle(&mut measured, 1, 500, |_| 16.0) < 16.1);
+        assert_eq!(measured.next(4), 4);
+    }
+
+    #[test]
+    fn cores_that_only_look_free_are_found_out() {
+        // A quota of one core: more threads wait for each other.
+        let quota = |n: u32| 16.0 + 30.0 * f64::from(n - 1);
+        let mut measured = Measured::new(4);
+        settle(&mut measured, 4, 4 * BETWEEN as usize, quota);
+        assert_eq!(measured.counts[measured.best], 1);
+        // And when it is lifted, the larger numbers are found again.
+        settle(&mut measured, 4, 2 * RAREST as usize + 8 * BETWEEN as usize, |n| 16.0 / f64::from(n));
+        assert_eq!(measured.counts[measured.best], 4);
+    }
+
+    #[test]
+    fn a_sudden_slowness_is_looked_into_at_once() {
+        let mut measured = Measured::new(2);
+        settle(&mut measured, 2, 40, |n| 16.0 / f64::from(n));
+        let mean = settle(&mut measured, 2, 60, |n| if n == 1 { 16.0 } else { 90.0 });
+        assert!(mean < 32.0, "{mean}");
     }
 
     #[test]
     fn one_core_has_no_choice() {
-        let mut threads = Threads::new(1, 48);
-        settle(&mut threads, 200, |_| 10);
-        assert_eq!(threads.next(), 1);
-        assert_eq!(Threads::new(0, 48).next(), 1);
+        let mut measured = Measured::new(1);
+        assert!(settle(&mut measured, 1, 3 * BETWEEN as usize, |_| 16.0) < 16.1);
+        assert_eq!(Threads::new(0).most, 1);
     }
 }

@@ -6,15 +6,15 @@
 //! Every request gets exactly one last reply, also when it is cancelled: the daemon keeps a table
 //! entry until then.
 
-use hob_engine::{EngineError, Finish, ModelReply, ModelRequest, Usage};
+use hob_engine::{EngineError, Finish, ModelReply, ModelRequest, Priority, Usage};
 use hob_link::host::{Replier, Requests};
 use hob_link::wire::{ToHost, WireError};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Most requests that may wait.
+/// Most requests that may be unfinished.
 const MOST_WAITING: usize = 64;
 
 /// A request on its way through the host.
@@ -63,12 +63,45 @@ pub struct Wire {
     queue: Mutex<Queue>,
     arrived: Condvar,
     replier: Replier<ModelReply>,
+    /// Set when the running step should end early.
+    interrupt: Arc<AtomicBool>,
+    /// The running step is for nobody who waits, so somebody who does may interrupt it.
+    gives_way: AtomicBool,
 }
 
 impl Wire {
     /// An open wire with nothing waiting.
     pub fn new(replier: Replier<ModelReply>) -> Self {
-        Self { queue: Mutex::default(), arrived: Condvar::new(), replier }
+        Self {
+            queue: Mutex::default(),
+            arrived: Condvar::new(),
+            replier,
+            interrupt: Arc::default(),
+            gives_way: AtomicBool::new(false),
+        }
+    }
+
+    /// The flag that ends a running step early: somebody cancelled, or somebody who waits has come.
+    pub fn interrupt(&self) -> Arc<AtomicBool> {
+        self.interrupt.clone()
+    }
+
+    /// Everything that has arrived since this was asked before; waits up to `wait` for something. Clears the flag of
+    /// [`Wire::interrupt`] first, so that whatever comes later sets it again. `None` when the host is to end.
+    pub fn take(&self, wait: Duration) -> Option<Vec<Job>> {
+        let mut queue = self.lock();
+        if !wait.is_zero() {
+            let nothing = |queue: &mut Queue| !queue.closed && queue.waiting.is_empty();
+            let waited = self.arrived.wait_timeout_while(queue, wait, nothing);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        self.interrupt.store(false, Ordering::Relaxed);
+        if queue.closed { None } else { Some(queue.waiting.drain(..).collect()) }
+    }
+
+    /// Says whether the step that begins now is background work alone.
+    pub fn begin_step(&self, gives_way: bool) {
+        self.gives_way.store(gives_way, Ordering::Relaxed);
     }
 
     /// Waits for the next request, urgent ones first; `None` when the host is to end.
@@ -107,6 +140,7 @@ impl Wire {
     pub fn close(&self) {
         let mut queue = self.lock();
         queue.closed = true;
+        self.interrupt.store(true, Ordering::Relaxed);
         for flag in queue.flags.values() {
             flag.store(true, Ordering::Relaxed);
         }
@@ -115,7 +149,7 @@ impl Wire {
 
     fn push(&self, id: u64, body: ModelRequest) {
         let mut queue = self.lock();
-        if queue.waiting.len() >= MOST_WAITING {
+        if queue.flags.len() >= MOST_WAITING {
             drop(queue);
             let busy = ModelReply::Failed(EngineError::Busy(MOST_WAITING as u32));
             let sent = self.replier.finish(id, busy);
@@ -123,6 +157,10 @@ impl Wire {
         }
         let cancelled = Arc::new(AtomicBool::new(queue.closed));
         queue.flags.insert(id, cancelled.clone());
+        let waits = matches!(&body, ModelRequest::Generate(spec) if spec.priority == Priority::Interactive);
+        if waits && self.gives_way.load(Ordering::Relaxed) {
+            self.interrupt.store(true, Ordering::Relaxed);
+        }
         queue.waiting.push_back(Job { id, body, received: Instant::now(), cancelled });
         self.arrived.notify_all();
     }
@@ -134,8 +172,9 @@ impl Wire {
         flag.store(true, Ordering::Relaxed);
         let waiting = queue.waiting.iter().position(|job| job.id == id).and_then(|at| queue.waiting.remove(at));
         drop(queue);
-        if let Some(job) = waiting {
-            self.finish(&job, cancelled(&job.body));
+        match waiting {
+            Some(job) => self.finish(&job, cancelled(&job.body)),
+            None => self.interrupt.store(true, Ordering::Relaxed),
         }
     }
 

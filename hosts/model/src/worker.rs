@@ -4,7 +4,7 @@
 //! generated or embedded.
 
 use crate::backend;
-use crate::chat::{Chat, Listener};
+use crate::chat::Chat;
 use crate::embed::Embedder;
 use crate::loaded::Loaded;
 use crate::prompt;
@@ -14,7 +14,6 @@ use hob_engine::{EngineError, LoadSpec, ModelReply, ModelRequest, Role};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::vocab::LlamaVocab;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// Serves requests until the wire closes.
 pub fn run(wire: &Arc<Wire>) -> anyhow::Result<()> {
@@ -24,7 +23,7 @@ pub fn run(wire: &Arc<Wire>) -> anyhow::Result<()> {
         match &job.body {
             ModelRequest::Load(spec) => {
                 match kernels.clone().and_then(|()| load(&backend, spec, &job, wire)) {
-                    Ok(loaded) => serve(&backend, &loaded, spec.role, &job, wire),
+                    Ok(loaded) => serve(&backend, &loaded, spec, &job, wire),
                     Err(error) => wire.finish(&job, ModelReply::Failed(error)),
                 }
             }
@@ -49,15 +48,13 @@ fn load(backend: &LlamaBackend, spec: &LoadSpec, job: &Job, wire: &Arc<Wire>) ->
 
 /// Serves one loaded model until the wire closes. Comes back early only when its context can't be
 /// set up; then another model may be tried.
-fn serve(backend: &LlamaBackend, loaded: &Loaded, role: Role, job: &Job, wire: &Arc<Wire>) {
+fn serve(backend: &LlamaBackend, loaded: &Loaded, spec: &LoadSpec, job: &Job, wire: &Arc<Wire>) {
     let ready = |own_template| ModelReply::Loaded(loaded.info(own_template));
-    match role {
-        Role::Chat => match Chat::new(loaded) {
+    match spec.role {
+        Role::Chat => match Chat::new(loaded, spec, wire) {
             Ok(mut chat) => {
                 wire.finish(job, ready(chat.has_own_template()));
-                while let Some(job) = wire.next() {
-                    serve_chat(&mut chat, &job, wire);
-                }
+                chat.serve(small_or_invalid);
             }
             Err(error) => wire.finish(job, ModelReply::Failed(error)),
         },
@@ -71,23 +68,6 @@ fn serve(backend: &LlamaBackend, loaded: &Loaded, role: Role, job: &Job, wire: &
             Err(error) => wire.finish(job, ModelReply::Failed(error)),
         },
     }
-}
-
-fn serve_chat(chat: &mut Chat<'_>, job: &Job, wire: &Wire) {
-    if job.is_cancelled() {
-        return wire.finish(job, cancelled(&job.body));
-    }
-    let reply = match &job.body {
-        ModelRequest::Generate(spec) => {
-            let mut listener = OnWire { job, wire };
-            match chat.generate(spec, job.received, &mut listener) {
-                Ok((finish, usage)) => ModelReply::Done { finish, usage, logprobs: Vec::new() },
-                Err(error) => ModelReply::Failed(error),
-            }
-        }
-        _ => small_or_invalid(&job.body, chat.vocab()),
-    };
-    wire.finish(job, reply);
 }
 
 fn serve_embedding(embedder: &mut Embedder<'_>, job: &Job, wire: &Wire) {
@@ -124,26 +104,4 @@ fn small_or_invalid(body: &ModelRequest, vocab: &LlamaVocab<'_>) -> ModelReply {
 
 fn invalid(reason: &str) -> ModelReply {
     ModelReply::Failed(EngineError::InvalidArgument(reason.into()))
-}
-
-/// A generation's way to its caller.
-struct OnWire<'a> {
-    job: &'a Job,
-    wire: &'a Wire,
-}
-
-impl Listener for OnWire<'_> {
-    fn cancelled(&self) -> Arc<AtomicBool> {
-        self.job.cancel_flag()
-    }
-
-    fn piece(&mut self, text: String) {
-        self.wire.send(self.job, ModelReply::Delta(text));
-    }
-
-    fn between(&mut self, vocab: &LlamaVocab<'_>) {
-        while let Some(urgent) = self.wire.next_urgent() {
-            self.wire.finish(&urgent, small_or_invalid(&urgent.body, vocab));
-        }
-    }
 }

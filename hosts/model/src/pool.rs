@@ -1,0 +1,67 @@
+//! The threads that llama.cpp computes with, kept from step to step.
+//!
+//! Owns: one thread pool for a context. Without one, llama.cpp starts and ends threads for every token.
+#![allow(unsafe_code)]
+
+use hob_engine::EngineError;
+use llama_cpp_sys_2 as sys;
+use std::ffi::CStr;
+use std::ptr::NonNull;
+
+/// How long threads look for the next step before they sleep, in llama.cpp's unit (50 is its default): long enough
+/// to bridge the choice of a token, and no longer, because looking keeps a core busy.
+const POLL: u32 = 2;
+
+type New = unsafe extern "C" fn(*mut sys::ggml_threadpool_params) -> sys::ggml_threadpool_t;
+type Free = unsafe extern "C" fn(sys::ggml_threadpool_t);
+
+/// Threads for the steps of one context.
+pub struct Pool {
+    raw: NonNull<sys::ggml_threadpool>,
+    free: Free,
+}
+
+impl Pool {
+    /// Starts `threads` threads, the caller's own among them.
+    pub fn new(threads: u32) -> Result<Self, EngineError> {
+        let missing = || EngineError::Inference("the compute kernels offer no thread pool; install hob again".into());
+        let new = function(c"ggml_threadpool_new").ok_or_else(missing)?;
+        let free = function(c"ggml_threadpool_free").ok_or_else(missing)?;
+        // SAFETY: both functions have these types in the pinned release (ggml-cpu.h).
+        let (new, free) = unsafe {
+            (std::mem::transmute::<NonNull<_>, New>(new), std::mem::transmute::<NonNull<_>, Free>(free))
+        };
+        let threads = i32::try_from(threads).unwrap_or(1).max(1);
+        // SAFETY: takes a number and returns a plain value.
+        let mut params = unsafe { sys::ggml_threadpool_params_default(threads) };
+        params.poll = POLL;
+        // SAFETY: the parameters are only read during the call.
+        let raw = NonNull::new(unsafe { new(&raw mut params) });
+        let raw = raw.ok_or_else(|| EngineError::Inference(format!("{threads} threads can't be started")))?;
+        Ok(Self { raw, free })
+    }
+
+    /// For `llama_attach_threadpool`; valid as long as the pool is.
+    pub fn raw(&self) -> sys::ggml_threadpool_t {
+        self.raw.as_ptr()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // SAFETY: made by the matching function, freed once, after the context that used it.
+        unsafe { (self.free)(self.raw.as_ptr()) }
+    }
+}
+
+/// A function of the CPU kernels, which are loaded at run time and so can't be linked.
+fn function(name: &CStr) -> Option<NonNull<std::ffi::c_void>> {
+    // SAFETY: the registry lives as long as the process; a null entry is checked for.
+    unsafe {
+        let cpu = sys::ggml_backend_reg_by_name(c"CPU".as_ptr());
+        if cpu.is_null() {
+            return None;
+        }
+        NonNull::new(sys::ggml_backend_reg_get_proc_address(cpu, name.as_ptr()))
+    }
+}

@@ -1,0 +1,182 @@
+//! One answer under way.
+//!
+//! Owns: its tokens, how the next one is chosen, why it ends, what it took. Must not know: other answers, the context,
+//! wires.
+
+use crate::context::Seq;
+use crate::grammar::Constraint;
+use crate::output::Output;
+use crate::prompt;
+use crate::sampling::{Sampler, logprobs};
+use crate::schedule::Request;
+use crate::sequences::Keep;
+use crate::wire::Job;
+use hob_engine::{EngineError, Finish, GenerateSpec, Persist, TokenLogprob, Usage};
+use llama_cpp_2::token::LlamaToken;
+use llama_cpp_2::vocab::LlamaVocab;
+use std::time::Instant;
+
+/// Most alternatives that are reported for a token.
+const MOST_ALTERNATIVES: u8 = 20;
+
+/// A prompt, ready to be evaluated.
+pub struct Prompt {
+    /// All of it.
+    pub tokens: Vec<LlamaToken>,
+    /// So many leading tokens are the system message.
+    pub system: usize,
+}
+
+/// A request that has been started.
+pub struct Run {
+    /// Where it came from.
+    pub job: Job,
+    /// Its rank among others.
+    pub request: Request,
+    /// The sequence it has; `None` while it had to leave the context.
+    pub seq: Option<Seq>,
+    /// The adapter it uses; 0 is none.
+    pub adapter: usize,
+    /// The prompt and the answer so far.
+    pub tokens: Vec<LlamaToken>,
+    /// The answer's text on its way out.
+    pub output: Output,
+    /// What it took so far.
+    pub usage: Usage,
+    /// It rests because somebody waits who goes first.
+    pub rests: bool,
+    prompt: usize,
+    keep: Keep,
+    most: u32,
+    length: usize,
+    began: Instant,
+    sampler: Sampler,
+    constraint: Option<Constraint>,
+    alternatives: Option<u8>,
+    logprobs: Vec<TokenLogprob>,
+}
+
+/// What an answer is made with, besides its prompt.
+pub struct Means {
+    /// Satisfies the request's schema.
+    pub constraint: Option<Constraint>,
+    /// Texts that end it, besides those the request names.
+    pub stops: &'static [&'static str],
+    /// The adapter it uses; 0 is none.
+    pub adapter: usize,
+    /// Tokens that prompt and answer may have together.
+    pub length: usize,
+}
+
+impl Run {
+    /// Starts a request whose prompt is known.
+    pub fn new(
+        job: Job,
+        request: Request,
+        spec: &GenerateSpec,
+        prompt: Prompt,
+        means: Means,
+    ) -> Result<Self, EngineError> {
+        if prompt.tokens.len() >= means.length {
+            let (tokens, limit) = (prompt.tokens.len() as u32, means.length as u32);
+            return Err(EngineError::TooLong { tokens, limit });
+        }
+        let alternatives = spec.logprobs;
+        if let Some(many) = alternatives.filter(|n| *n > MOST_ALTERNATIVES) {
+            let reason = format!("{many} alternatives for each token are over the limit of {MOST_ALTERNATIVES}");
+            return Err(EngineError::InvalidArgument(reason));
+        }
+        let began = Instant::now();
+        let usage = Usage {
+            prompt_tokens: prompt.tokens.len() as u32,
+            queued_ms: began.duration_since(job.received).as_millis() as u32,
+            ..Usage::default()
+        };
+        let stops = spec.stop.iter().cloned().chain(means.stops.iter().map(ToString::to_string));
+        Ok(Self {
+            request,
+            seq: None,
+            adapter: means.adapter,
+            output: Output::new(stops.collect()),
+            usage,
+            rests: false,
+            prompt: prompt.tokens.len(),
+            keep: keep(spec.persist, prompt.system),
+            tokens: prompt.tokens,
+            most: spec.max_tokens,
+            length: means.length,
+            began,
+            sampler: Sampler::new(spec)?,
+            constraint: means.constraint,
+            alternatives,
+            logprobs: Vec::new(),
+            job,
+        })
+    }
+
+    /// How many leading tokens may be taken from earlier requests: all but the last two, because the last one's
+    /// scores choose the first token of the answer, and because a step of one token gives slightly other scores than
+    /// the same token in a larger step. So an answer does not depend on what was in memory.
+    pub fn reusable(&self) -> usize {
+        let written = self.tokens.len() > self.prompt;
+        self.tokens.len().saturating_sub(if written { 1 } else { 2 })
+    }
+
+    /// Nothing of the answer is there yet.
+    pub fn is_prompt(&self) -> bool {
+        self.tokens.len() == self.prompt
+    }
+
+    /// What is worth keeping of it.
+    pub fn keep(&self) -> Keep {
+        self.keep
+    }
+
+    /// Chooses the next token by the scores that follow the last one. `Some`: the answer is over.
+    pub fn choose(&mut self, vocab: &LlamaVocab<'_>, scores: &[f32]) -> Result<Option<Finish>, EngineError> {
+        let token = match &mut self.constraint {
+            Some(constraint) => constraint.choose(&mut self.sampler, scores)?,
+            None => self.sampler.choose((0..).zip(scores.iter().copied()))?,
+        };
+        self.sampler.accept(token);
+        if self.is_prompt() {
+            self.usage.first_token_ms = self.job.received.elapsed().as_millis() as u32;
+            self.usage.prompt_ms = self.began.elapsed().as_millis() as u32;
+        }
+        if vocab.is_eog(token) {
+            return Ok(Some(Finish::Stop));
+        }
+        self.report(vocab, scores, token);
+        self.tokens.push(token);
+        self.usage.completion_tokens += 1;
+        let stopped = self.output.push(&vocab.token_to_piece(token, false, None));
+        let complete = self.constraint.as_ref().is_some_and(Constraint::is_complete);
+        if stopped || complete {
+            return Ok(Some(Finish::Stop));
+        }
+        let full = self.usage.completion_tokens == self.most || self.tokens.len() > self.length;
+        Ok(full.then_some(Finish::Length))
+    }
+
+    /// The end: what it took, and what was asked to be reported.
+    pub fn account(&mut self) -> (Usage, Vec<TokenLogprob>) {
+        self.usage.total_ms = self.job.received.elapsed().as_millis() as u32;
+        (self.usage, std::mem::take(&mut self.logprobs))
+    }
+
+    fn report(&mut self, vocab: &LlamaVocab<'_>, scores: &[f32], token: LlamaToken) {
+        let Some(alternatives) = self.alternatives else { return };
+        let text = |token| prompt::piece_of(vocab, token);
+        let (logprob, top) = logprobs(scores, token, usize::from(alternatives));
+        let top = top.into_iter().map(|(id, logprob)| (text(LlamaToken(id as i32)), logprob)).collect();
+        self.logprobs.push(TokenLogprob { text: text(token), logprob, top });
+    }
+}
+
+fn keep(persist: Persist, system: usize) -> Keep {
+    match persist {
+        Persist::Nothing => Keep { tokens: usize::MAX, on_disk: false },
+        Persist::System => Keep { tokens: system, on_disk: true },
+        Persist::Conversation => Keep { tokens: usize::MAX, on_disk: true },
+    }
+}

@@ -1,0 +1,231 @@
+//! Who is served next, and what a step consists of.
+//!
+//! Owns: the order of requests. Must not know: models, tokens, wires; it sees numbers and says numbers.
+//!
+//! People before background work, always: while somebody waits for an answer, background requests rest with all they
+//! have evaluated still in memory. They age: now and then they get a step all the same, and one that has waited long
+//! enough counts as a person. Among equals callers take turns, so that many requests of one do not delay another.
+
+use hob_engine::Priority;
+use std::time::{Duration, Instant};
+
+/// Background work that has waited this long for its start is served like a person's.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// While people are served, background work gets a step of its own so often.
+const AGEING: Duration = Duration::from_secs(1);
+/// Most tokens of prompts in a step in which answers are written too: what those have to wait for.
+const SLICE: usize = 24;
+/// A prompt gets at least this many tokens of a step, because smaller pieces cost more each.
+const LEAST: usize = 16;
+
+/// A request that waits for its start, or runs.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Who waits for it.
+    pub priority: Priority,
+    /// Who asked.
+    pub caller: String,
+    /// Since when.
+    pub since: Instant,
+}
+
+impl Request {
+    /// Its priority now, after the time it has waited.
+    fn aged(&self, now: Instant) -> Priority {
+        if now.duration_since(self.since) >= PATIENCE { Priority::Interactive } else { self.priority }
+    }
+}
+
+/// Which of `waiting` is to start next, when `running` run already: people first, then whose caller has the least
+/// running, then who has waited longest.
+pub fn next<'a>(
+    waiting: impl Iterator<Item = &'a Request>,
+    running: &[&Request],
+    last_caller: &str,
+    now: Instant,
+) -> Option<usize> {
+    let load = |caller: &str| running.iter().filter(|other| other.caller == caller).count();
+    let key = |(_, request): &(usize, &Request)| {
+        (request.aged(now), load(&request.caller), request.caller == last_caller, request.since)
+    };
+    waiting.enumerate().min_by_key(key).map(|(at, _)| at)
+}
+
+/// What a step needs to know of a running request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// Who waits for it.
+    pub priority: Priority,
+    /// Tokens that are not evaluated yet; at least one.
+    pub pending: usize,
+    /// They belong to the prompt, so nothing of the answer is there yet.
+    pub is_prompt: bool,
+    /// Requests of different groups can't share a step (their adapters differ).
+    pub group: usize,
+}
+
+/// A request's part of a step: which, and how many of its tokens.
+pub type Part = (usize, usize);
+
+/// The requests of one step.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// Their parts, in the order of the requests.
+    pub parts: Vec<Part>,
+    /// It is background work alone, which gives way when somebody comes.
+    pub gives_way: bool,
+}
+
+/// Plans steps; remembers when background work last moved and whose turn it is.
+#[derive(Default)]
+pub struct Planner {
+    background_moved: Option<Instant>,
+    turn: usize,
+}
+
+impl Planner {
+    /// The next step over the running requests: the answers under way together, and a piece of the prompts. At most
+    /// `most` tokens in all, at most `together` answers.
+    pub fn plan(&mut self, running: &[View], most: usize, together: usize, now: Instant) -> Plan {
+        let priority = self.priority(running, now);
+        let chosen: Vec<usize> = (0..running.len()).filter(|at| running[*at].priority == priority).collect();
+        let Some(first) = chosen.get(self.turn % chosen.len().max(1)) else { return Plan::default() };
+        self.turn = self.turn.wrapping_add(1);
+        let group = running[*first].group;
+        let of = |prompt: bool| {
+            let chosen = chosen.iter().copied();
+            chosen.filter(move |at| running[*at].group == group && running[*at].is_prompt == prompt)
+        };
+        let mut parts: Vec<Part> = rotated(of(false).collect(), self.turn).into_iter().take(together.max(1)).map(|at| (at, 1)).collect();
+        let left = if parts.is_empty() { most } else { SLICE.min(most.saturating_sub(parts.len())) };
+        parts.extend(shares(&rotated(of(true).collect(), self.turn), running, left));
+        parts.sort_unstable();
+        Plan { parts, gives_way: priority == Priority::Background }
+    }
+
+    /// Whose step it is: people's, unless there are none or background work has rested long enough.
+    fn priority(&mut self, running: &[View], now: Instant) -> Priority {
+        let has = |priority| running.iter().any(|view| view.priority == priority);
+        if !has(Priority::Background) {
+            self.background_moved = None;
+            return Priority::Interactive;
+        }
+        let rested = self.background_moved.get_or_insert(now);
+        if has(Priority::Interactive) && now.duration_since(*rested) < AGEING {
+            return Priority::Interactive;
+        }
+        self.background_moved = Some(now);
+        Priority::Background
+    }
+}
+
+/// Divides `left` tokens among prompts evenly, so that a short one is not held up by a long one.
+fn shares(prompts: &[usize], running: &[View], mut left: usize) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for (done, at) in prompts.iter().enumerate() {
+        let share = (left / (prompts.len() - done)).max(LEAST).min(left);
+        let count = piece(running[*at].pending, share);
+        if count == 0 {
+            break;
+        }
+        parts.push((*at, count));
+        left -= count;
+    }
+    parts
+}
+
+/// How much of `pending` tokens to read when `most` fit: never so that a single one is left, because a step of one
+/// token gives slightly other scores than the same token in a larger step, and an answer must not depend on how much
+/// of its prompt was already in memory.
+fn piece(pending: usize, most: usize) -> usize {
+    let count = pending.min(most);
+    if pending - count == 1 && count > 1 { count - 1 } else { count }
+}
+
+fn rotated(mut list: Vec<usize>, turn: usize) -> Vec<usize> {
+    if !list.is_empty() {
+        let by = turn % list.len();
+        list.rotate_left(by);
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Priority::{Background, Interactive};
+
+    fn request(priority: Priority, caller: &str, ago: u64, now: Instant) -> Request {
+        Request { priority, caller: caller.into(), since: now - Duration::from_secs(ago) }
+    }
+
+    #[test]
+    fn people_come_first_callers_take_turns_and_patience_ends() {
+        let now = Instant::now() + Duration::from_secs(1_000);
+        let of = |priority, caller, ago| request(priority, caller, ago, now);
+        let waiting = [of(Background, "a", 9), of(Interactive, "b", 3), of(Interactive, "c", 1)];
+        let pick = |waiting: &[Request], running: &[&Request], last| next(waiting.iter(), running, last, now);
+        assert_eq!(pick(&waiting, &[], ""), Some(1));
+        assert_eq!(pick(&waiting, &[&waiting[1]], ""), Some(2));
+        assert_eq!(pick(&waiting, &[], "b"), Some(2));
+        let old = [of(Interactive, "b", 3), of(Background, "a", 21)];
+        assert_eq!(pick(&old, &[], ""), Some(1));
+        assert_eq!(pick(&[], &[], ""), None);
+    }
+
+    fn view(priority: Priority, pending: usize, is_prompt: bool) -> View {
+        View { priority, pending, is_prompt, group: 0 }
+    }
+
+    #[test]
+    fn answers_go_together_with_a_slice_of_a_prompt() {
+        let now = Instant::now();
+        let running = [view(Interactive, 1, false), view(Interactive, 900, true), view(Interactive, 1, false)];
+        let plan = Planner::default().plan(&running, 128, 8, now);
+        assert_eq!(plan, Plan { parts: vec![(0, 1), (1, SLICE), (2, 1)], gives_way: false });
+        // At most so many answers, in turns.
+        let mut planner = Planner::default();
+        let two: Vec<_> = (0..2).map(|_| planner.plan(&running[..1], 128, 1, now).parts).collect();
+        assert_eq!(two, [vec![(0, 1)], vec![(0, 1)]]);
+    }
+
+    #[test]
+    fn prompts_alone_share_the_step_and_never_leave_one_token() {
+        let now = Instant::now();
+        let long = view(Interactive, 900, true);
+        assert_eq!(Planner::default().plan(&[long], 128, 8, now).parts, [(0, 128)]);
+        let plan = Planner::default().plan(&[long, view(Interactive, 20, true)], 128, 8, now);
+        assert!(plan.parts.contains(&(1, 20)), "{plan:?}");
+        assert!(plan.parts.iter().map(|(_, count)| count).sum::<usize>() <= 128);
+        assert_eq!(Planner::default().plan(&[view(Interactive, 129, true)], 128, 8, now).parts, [(0, 127)]);
+        assert_eq!(Planner::default().plan(&[view(Interactive, 2, true)], 128, 8, now).parts, [(0, 2)]);
+    }
+
+    #[test]
+    fn background_work_rests_while_somebody_waits_but_not_for_ever() {
+        let start = Instant::now();
+        let running = [view(Interactive, 1, false), view(Background, 1, false)];
+        let mut planner = Planner::default();
+        let steps: Vec<bool> = (0..300u64)
+            .map(|i| planner.plan(&running, 128, 8, start + Duration::from_millis(10 * i)).gives_way)
+            .collect();
+        let background = steps.iter().filter(|gives_way| **gives_way).count();
+        assert!((2..=3).contains(&background), "{background}");
+        let alone = Planner::default().plan(&running[1..], 128, 8, start);
+        assert_eq!(alone, Plan { parts: vec![(0, 1)], gives_way: true });
+    }
+
+    #[test]
+    fn groups_never_mix_and_each_gets_its_turn() {
+        let other = View { group: 1, ..view(Interactive, 1, false) };
+        let running = [view(Interactive, 1, false), other];
+        let mut planner = Planner::default();
+        let plans: Vec<_> = (0..2).map(|_| planner.plan(&running, 128, 8, Instant::now()).parts).collect();
+        assert_eq!(plans, [vec![(0, 1)], vec![(1, 1)]]);
+    }
+
+    #[test]
+    fn nothing_running_is_no_step() {
+        assert_eq!(Planner::default().plan(&[], 128, 8, Instant::now()), Plan::default());
+    }
+}
