@@ -19,6 +19,8 @@ mod logs;
 mod pieces;
 mod prompt;
 mod sampling;
+#[allow(dead_code)]
+mod saved;
 mod stops;
 mod template;
 mod threads;
