@@ -29,6 +29,8 @@ const SPARE: usize = 5;
 const MOST_BYTES: usize = 8 << 20;
 /// How long to wait for work when there is none; its end has no meaning.
 const NOTHING_TO_DO: Duration = Duration::from_secs(3_600);
+/// After so long without a request, what waits for it is written to disk.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// A chat model ready to answer.
 pub struct Chat<'m> {
@@ -88,7 +90,12 @@ impl<'m> Chat<'m> {
 
     /// Serves requests until the wire closes; `other` answers those that are no generation.
     pub fn serve(&mut self, other: impl Fn(&ModelRequest, &LlamaVocab<'_>) -> ModelReply) {
-        while let Some(jobs) = self.wire.take(self.patience()) {
+        loop {
+            let patience = self.patience();
+            let Some(jobs) = self.wire.take(patience) else { break };
+            if jobs.is_empty() && patience == QUIET {
+                self.sequences.write_one();
+            }
             for job in jobs {
                 match &job.body {
                     ModelRequest::Generate(spec) => {
@@ -114,7 +121,7 @@ impl<'m> Chat<'m> {
             return Duration::ZERO;
         }
         self.sequences.settle(&mut self.context);
-        NOTHING_TO_DO
+        if self.sequences.has_unwritten() { QUIET } else { NOTHING_TO_DO }
     }
 
     fn drop_cancelled(&mut self) {

@@ -9,12 +9,15 @@
 //! somebody else works; what is worth keeping of them goes to the store, where it costs memory only.
 
 use crate::context::{Context, Seq};
-use crate::saved::Saved;
+use crate::saved::{Entry, Saved};
 use llama_cpp_2::token::LlamaToken;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Shorter beginnings are evaluated again faster than they are fetched.
 const WORTH: usize = 32;
+/// Entries that left the memory and wait for a quiet moment to be written to disk; older ones are let go.
+const MOST_UNWRITTEN: usize = 4;
 
 /// What is worth keeping of a sequence once its request has ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,6 +32,7 @@ pub struct Keep {
 pub struct Sequences {
     slots: Vec<Slot>,
     saved: Saved,
+    unwritten: Vec<Arc<Entry>>,
 }
 
 #[derive(Default)]
@@ -55,7 +59,7 @@ impl Slot {
 impl Sequences {
     /// All empty. The last sequence is never given out: parts are copied through it.
     pub fn new(count: usize, saved: Saved) -> Self {
-        Self { slots: (0..count).map(|_| Slot::default()).collect(), saved }
+        Self { slots: (0..count).map(|_| Slot::default()).collect(), saved, unwritten: Vec::new() }
     }
 
     /// A sequence that holds as much of the first `most` of `tokens` as is there already, and how much that is.
@@ -135,10 +139,33 @@ impl Sequences {
         self.slots.fill_with(Slot::default);
     }
 
-    /// Writes what may outlive the process.
+    /// Whether something waits to be written to disk.
+    pub fn has_unwritten(&self) -> bool {
+        !self.unwritten.is_empty()
+    }
+
+    /// Writes one of the entries that wait for it.
+    pub fn write_one(&mut self) {
+        if let Some(entry) = self.unwritten.pop() {
+            self.write(&entry);
+        }
+    }
+
+    /// Writes everything that may outlive the process, the most recently used first.
     pub fn flush(&mut self, context: &mut Context<'_>) {
         self.settle(context);
-        self.saved.flush();
+        for entry in self.saved.unwritten() {
+            self.write(&entry);
+        }
+        while self.has_unwritten() {
+            self.write_one();
+        }
+    }
+
+    fn write(&mut self, entry: &Entry) {
+        if let Err(error) = self.saved.put_disk(&entry.tokens, &entry.state) {
+            tracing::warn!(%error, "an evaluated prompt is not kept on disk");
+        }
     }
 
     /// The sequence that has most in common with `wanted`; among equals an idle one, which can be taken over.
@@ -185,14 +212,15 @@ impl Sequences {
             return None;
         }
         let found = self.saved.longest(&ids(wanted)).filter(|found| found.len >= here + WORTH)?;
-        let (tokens, state) = self.saved.read(&found)?;
+        let entry = self.saved.read(&found)?;
+        let (tokens, state) = (&entry.tokens, &entry.state);
         let seq = self.free(context)?;
-        if !context.restore(seq, &state, tokens.len()) {
-            // No room beside the idle ones: those leave, and it is tried once more.
-            if !self.leave(context) || !context.restore(seq, &state, tokens.len()) {
-                tracing::debug!(tokens = tokens.len(), "a kept prompt can't be brought back");
-                return None;
-            }
+        // Where there is no room beside the idle ones, those leave and it is tried once more.
+        if !context.restore(seq, state, tokens.len())
+            && !(self.leave(context) && context.restore(seq, state, tokens.len()))
+        {
+            tracing::debug!(tokens = tokens.len(), "a kept prompt can't be brought back");
+            return None;
         }
         let same = found.len.min(tokens.len());
         self.slots[seq].tokens = tokens.iter().map(|id| LlamaToken(*id)).collect();
@@ -242,7 +270,9 @@ impl Sequences {
             state
         };
         let on_disk = if keep.on_disk { tokens.len() } else { 0 };
-        self.saved.put_memory(tokens, state, on_disk);
+        self.unwritten.extend(self.saved.put_memory(tokens, state, on_disk));
+        let surplus = self.unwritten.len().saturating_sub(MOST_UNWRITTEN);
+        self.unwritten.drain(..surplus);
     }
 }
 
