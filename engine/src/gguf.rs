@@ -7,11 +7,14 @@
 //! Nothing is allocated by a length that the file claims: every length is first held against the
 //! bytes that are left in the file and against a limit far beyond any real model.
 
+mod adapter;
 mod entries;
 mod source;
 mod tensors;
 #[cfg(test)]
 mod tests;
+
+pub use adapter::check_adapter;
 
 use crate::Role;
 use entries::Entries;

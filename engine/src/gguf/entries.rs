@@ -171,6 +171,21 @@ impl Entries {
         })
     }
 
+    /// Checks what llama.cpp relies on in an adapter, and gives its alignment.
+    pub(super) fn check_adapter(&self) -> Result<u64, GgufError> {
+        self.architecture()?;
+        for (key, wanted) in [("general.type", "adapter"), ("adapter.type", "lora")] {
+            self.check_kind(key, Must::Be(TEXT))?;
+            if self.text(key) != Some(wanted) {
+                let what = "it is no LoRA adapter; give a file that convert_lora_to_gguf.py made".into();
+                return Err(GgufError::Unsupported(what));
+            }
+        }
+        self.check_kind("adapter.lora.alpha", Must::Be(F32))?;
+        self.check_kind("adapter.alora.invocation_tokens", Must::BeArrayOf(&[U32]))?;
+        self.alignment()
+    }
+
     fn architecture(&self) -> Result<String, GgufError> {
         let key = "general.architecture";
         let Some(entry) = self.by_key.get(key) else { return Err(wrong(key, "is missing")) };

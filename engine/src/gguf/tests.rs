@@ -254,3 +254,19 @@ fn no_mutation_panics() {
     }
     assert!(refused > 1_000, "only {refused} of 4000 damaged files were refused");
 }
+
+#[test]
+fn an_adapter_is_told_from_a_model() {
+    let adapter = || {
+        let kinds = File::default().entry("general.architecture", 8, &text("llama"));
+        let kinds = kinds.entry("general.type", 8, &text("adapter")).entry("adapter.type", 8, &text("lora"));
+        with_data(kinds.tensor("blk.0.attn_q.weight.lora_a", &[64, 2], 0, 0), 512)
+    };
+    let check = |bytes: Vec<u8>| adapter::check_adapter_from(Cursor::new(bytes.clone()), bytes.len() as u64);
+    assert_eq!(check(adapter().entry("adapter.lora.alpha", 6, &1f32.to_le_bytes()).bytes()), Ok(()));
+    assert!(matches!(check(adapter().number("adapter.lora.alpha", 1).bytes()), Err(GgufError::Entry { .. })));
+    assert!(matches!(check(tiny().bytes()), Err(GgufError::Unsupported(_))));
+    let whole = adapter().bytes();
+    assert!(check(whole[..whole.len() - 8].to_vec()).is_err());
+    assert!(matches!(read_from(Cursor::new(whole.clone()), whole.len() as u64), Err(GgufError::Unsupported(_))));
+}

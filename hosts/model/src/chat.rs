@@ -4,6 +4,7 @@
 //! for all that run, and chooses a token for each. Must not know: how a step is planned (`schedule`), what sequences
 //! hold (`sequences`), how a token is chosen (`run`).
 
+use crate::adapters::{Adapters, Group};
 use crate::context::{Context, Item, Shape, Step};
 use crate::grammar::{Constraint, Grammars};
 use crate::loaded::Loaded;
@@ -41,6 +42,9 @@ pub struct Chat<'m> {
     template: Template,
     controls: Controls,
     grammars: Option<Grammars>,
+    adapters: Adapters<'m>,
+    /// The adapter that the context applies now.
+    applied: Group,
     threads: Threads,
     planner: Planner,
     waiting: Vec<(Request, Job)>,
@@ -69,10 +73,12 @@ impl<'m> Chat<'m> {
             wire,
             controls: Controls::of(&vocab),
             context,
-            sequences: Sequences::new(sequences, Saved::open(&spec.cache, &layout())),
+            sequences: Sequences::new(sequences, saved(loaded, spec)),
             vocab,
             template,
             grammars: None,
+            adapters: Adapters::new(&loaded.model),
+            applied: 0,
             threads: Threads::new(loaded.threads),
             planner: Planner::default(),
             waiting: Vec::new(),
@@ -174,8 +180,8 @@ impl<'m> Chat<'m> {
         let constraint = spec.schema.as_deref().map(|schema| self.constraint(schema)).transpose()?;
         let tokens = prompt::tokens(&self.vocab, &self.controls, &self.template, &spec.messages)?;
         let system = self.system(&spec, &tokens)?;
-        let length = self.context.length();
-        let means = Means { constraint, stops: self.template.stops(), adapter: 0, length };
+        let adapter = self.adapters.group(spec.lora.as_ref())?;
+        let means = Means { constraint, stops: self.template.stops(), adapter, length: self.context.length() };
         Run::new(job, request, &spec, Prompt { tokens, system }, means)
     }
 
@@ -212,10 +218,12 @@ impl<'m> Chat<'m> {
     /// One step for all that run.
     fn step(&mut self) -> Result<(), EngineError> {
         let views: Vec<View> = self.runs.iter().map(|run| self.view(run)).collect();
-        let plan = self.planner.plan(&views, STEP.min(self.context.length() as u32) as usize, usize::MAX, Instant::now());
+        let plan =
+            self.planner.plan(&views, STEP.min(self.context.length() as u32) as usize, usize::MAX, Instant::now());
         if plan.parts.is_empty() {
             return Ok(());
         }
+        self.apply(views[plan.parts[0].0].group)?;
         self.rest(&plan);
         let items = self.items(&plan);
         let work = work(&plan, &views);
@@ -236,6 +244,14 @@ impl<'m> Chat<'m> {
                 }
             }
             Step::NoRoom => self.make_room(),
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, group: Group) -> Result<(), EngineError> {
+        if group != self.applied {
+            self.context.set_adapter(self.adapters.of(group))?;
+            self.applied = group;
         }
         Ok(())
     }
@@ -336,7 +352,8 @@ impl<'m> Chat<'m> {
         if self.sequences.leave(&mut self.context) {
             return;
         }
-        let last = (0..self.runs.len()).max_by_key(|at| (self.runs[*at].request.priority, self.runs[*at].request.since));
+        let last =
+            (0..self.runs.len()).max_by_key(|at| (self.runs[*at].request.priority, self.runs[*at].request.since));
         let Some(at) = last else { return };
         if self.runs.len() == 1 {
             return self.end(at, Finish::Length);
@@ -387,9 +404,11 @@ fn send_at(wire: &Wire, run: &mut Run, now: Instant, all: bool) {
     }
 }
 
-/// What the bytes of saved keys and values depend on, besides the weights.
-fn layout() -> String {
-    format!("llama-cpp-sys-2 0.1.161, f16 f16, {}", std::env::consts::ARCH)
+fn saved(loaded: &Loaded, spec: &LoadSpec) -> Saved {
+    // What the bytes of saved keys and values depend on, besides the weights.
+    let layout = format!("llama-cpp-sys-2 0.1.161, f16 f16, {}", std::env::consts::ARCH);
+    let whole_only = loaded.model.is_recurrent() || loaded.model.is_hybrid();
+    if whole_only { Saved::open_whole_only(&spec.cache, &layout) } else { Saved::open(&spec.cache, &layout) }
 }
 
 fn check(spec: &GenerateSpec) -> Result<(), EngineError> {
@@ -397,7 +416,8 @@ fn check(spec: &GenerateSpec) -> Result<(), EngineError> {
     if spec.messages.is_empty() {
         return wrong("there is no message to answer; give at least one");
     }
-    if let Some(message) = spec.messages.iter().find(|m| !matches!(&*m.role, "system" | "user" | "assistant" | "tool")) {
+    if let Some(message) = spec.messages.iter().find(|m| !matches!(&*m.role, "system" | "user" | "assistant" | "tool"))
+    {
         let role: String = message.role.chars().take(32).collect();
         return wrong(&format!("a message has the role {role:?}; use system, user, assistant or tool"));
     }

@@ -202,9 +202,7 @@ impl<'m> Context<'m> {
     /// sequence stays empty.
     pub fn restore(&mut self, seq: Seq, bytes: &[u8], n: usize) -> bool {
         // SAFETY: llama.cpp reads no more than the given size and reports what it can't use as 0.
-        let read = unsafe {
-            sys::llama_state_seq_set_data(self.raw.as_ptr(), bytes.as_ptr(), bytes.len(), seq as i32)
-        };
+        let read = unsafe { sys::llama_state_seq_set_data(self.raw.as_ptr(), bytes.as_ptr(), bytes.len(), seq as i32) };
         // SAFETY: as in `trim`.
         let last = unsafe { sys::llama_memory_seq_pos_max(self.memory(), seq as i32) };
         let whole = read == bytes.len() && usize::try_from(last).is_ok_and(|last| last + 1 == n);
@@ -225,7 +223,11 @@ impl<'m> Context<'m> {
         let code = unsafe {
             sys::llama_set_adapters_lora(self.raw.as_ptr(), adapters.as_mut_ptr(), count, scales.as_mut_ptr())
         };
-        if code == 0 { Ok(()) } else { Err(EngineError::Inference(format!("the adapter can't be applied (code {code})"))) }
+        if code == 0 {
+            Ok(())
+        } else {
+            Err(EngineError::Inference(format!("the adapter can't be applied (code {code})")))
+        }
     }
 
     fn memory(&self) -> sys::llama_memory_t {

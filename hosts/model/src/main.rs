@@ -9,6 +9,7 @@
 //! process and nothing more.
 #![allow(unsafe_code)]
 
+mod adapters;
 mod backend;
 mod chat;
 mod context;

@@ -28,9 +28,8 @@ impl Pool {
         let new = function(c"ggml_threadpool_new").ok_or_else(missing)?;
         let free = function(c"ggml_threadpool_free").ok_or_else(missing)?;
         // SAFETY: both functions have these types in the pinned release (ggml-cpu.h).
-        let (new, free) = unsafe {
-            (std::mem::transmute::<NonNull<_>, New>(new), std::mem::transmute::<NonNull<_>, Free>(free))
-        };
+        let (new, free) =
+            unsafe { (std::mem::transmute::<NonNull<_>, New>(new), std::mem::transmute::<NonNull<_>, Free>(free)) };
         let threads = i32::try_from(threads).unwrap_or(1).max(1);
         // SAFETY: takes a number and returns a plain value.
         let mut params = unsafe { sys::ggml_threadpool_params_default(threads) };

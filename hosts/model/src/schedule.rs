@@ -96,7 +96,8 @@ impl Planner {
             let chosen = chosen.iter().copied();
             chosen.filter(move |at| running[*at].group == group && running[*at].is_prompt == prompt)
         };
-        let mut parts: Vec<Part> = rotated(of(false).collect(), self.turn).into_iter().take(together.max(1)).map(|at| (at, 1)).collect();
+        let mut parts: Vec<Part> =
+            rotated(of(false).collect(), self.turn).into_iter().take(together.max(1)).map(|at| (at, 1)).collect();
         let left = if parts.is_empty() { most } else { SLICE.min(most.saturating_sub(parts.len())) };
         parts.extend(shares(&rotated(of(true).collect(), self.turn), running, left));
         parts.sort_unstable();

@@ -138,7 +138,17 @@ impl Measured {
     fn new(most: u32) -> Self {
         let counts: Vec<u32> = std::iter::successors(Some(most), |n| (*n > 1).then_some(n / 2)).collect();
         let seconds = vec![None; counts.len()];
-        Self { counts, seconds, usual: None, free: 0, best: 0, trial: None, upward: false, between: BETWEEN, until: BETWEEN }
+        Self {
+            counts,
+            seconds,
+            usual: None,
+            free: 0,
+            best: 0,
+            trial: None,
+            upward: false,
+            between: BETWEEN,
+            until: BETWEEN,
+        }
     }
 
     fn next(&mut self, free: u32) -> u32 {

@@ -35,11 +35,6 @@ impl Job {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    /// The flag behind [`Job::is_cancelled`].
-    pub fn cancel_flag(&self) -> Arc<AtomicBool> {
-        self.cancelled.clone()
-    }
-
     /// Takes milliseconds at most and may have a waiting user: served before everything else.
     fn is_urgent(&self) -> bool {
         matches!(
@@ -203,7 +198,9 @@ fn take_urgent(queue: &mut Queue) -> Option<Job> {
 /// The last reply to a request that its caller cancelled.
 pub fn cancelled(body: &ModelRequest) -> ModelReply {
     match body {
-        ModelRequest::Generate(_) => ModelReply::Done { finish: Finish::Cancelled, usage: Usage::default(), logprobs: Vec::new() },
+        ModelRequest::Generate(_) => {
+            ModelReply::Done { finish: Finish::Cancelled, usage: Usage::default(), logprobs: Vec::new() }
+        }
         _ => ModelReply::Failed(EngineError::Inference("the request was cancelled".into())),
     }
 }

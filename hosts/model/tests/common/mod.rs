@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, dead_code)]
 
 use hob_engine::{
-    EngineError, Finish, GenerateSpec, LoadSpec, Message, ModelInfo, ModelReply, ModelRequest, Role, Usage,
+    EngineError, Finish, GenerateSpec, LoadSpec, Message, ModelInfo, ModelReply, ModelRequest, Role, TokenLogprob,
+    Usage,
 };
 use hob_link::supervisor::{Host, HostSpec, LinkError, Replies};
 use std::path::PathBuf;
@@ -63,6 +64,7 @@ pub struct Answer {
     pub pieces: usize,
     pub finish: Finish,
     pub usage: Usage,
+    pub logprobs: Vec<TokenLogprob>,
 }
 
 pub async fn generate(host: &ModelHost, spec: GenerateSpec) -> Result<Answer, EngineError> {
@@ -78,7 +80,9 @@ pub async fn collect(mut replies: Replies<ModelRequest, ModelReply>) -> Result<R
                 text.push_str(&piece);
                 pieces += 1;
             }
-            ModelReply::Done { finish, usage, .. } => return Ok(Ok(Answer { text, pieces, finish, usage })),
+            ModelReply::Done { finish, usage, logprobs } => {
+                return Ok(Ok(Answer { text, pieces, finish, usage, logprobs }));
+            }
             ModelReply::Failed(error) => return Ok(Err(error)),
             other => panic!("unexpected {other:?}"),
         }
