@@ -4,6 +4,7 @@
 export PREFIX ?= /usr/local
 export DESTDIR ?=
 export DIR ?=
+export FEATURES ?=
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -14,7 +15,7 @@ run: ## set up, get the models, build, and show hob on examples/home (or DIR=/a/
 test: ## every test and check
 	@scripts/test.sh
 
-build: ## release binaries and built-in skills in target/release
+build: ## release binaries and built-in skills in target/release (FEATURES=vulkan or cuda for a GPU)
 	@scripts/build.sh
 
 models: ## the default models into $XDG_DATA_HOME/hob/models

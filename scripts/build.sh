@@ -5,7 +5,8 @@ set -euo pipefail
 
 [ -n "${HOB_NO_SETUP:-}" ] || "$ROOT/scripts/setup.sh"
 cd "$ROOT"
-cargo build --release --locked --workspace
+# FEATURES=vulkan or cuda: a model host that also uses a GPU.
+cargo build --release --locked --workspace ${FEATURES:+--features "$(printf 'hob-model-host/%s ' $FEATURES)"}
 
 # place FILE DESTINATION: copy only when different, and in one step, because a running daemon may have it mapped.
 place() {

@@ -36,7 +36,9 @@ fn copy_libraries(from: &Path, to: &Path) -> io::Result<()> {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
         let is_backend = name.starts_with("libggml-") && name.ends_with(".so") && !path.is_symlink();
         let is_named = name.rsplit_once(".so.").is_some_and(|(_, version)| !version.contains('.'));
-        if is_backend || is_named {
+        // Built along with the others, and used by none of ours.
+        let is_spare = name.starts_with("libllama-common");
+        if (is_backend || is_named) && !is_spare {
             // In two steps, because a running host may have the old file mapped.
             let fresh = to.join(format!("{name}.new"));
             fs::copy(&path, &fresh)?;
