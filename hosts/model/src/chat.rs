@@ -8,6 +8,7 @@ use crate::adapters::{Adapters, Group};
 use crate::context::{Context, Item, Shape, Step};
 use crate::grammar::{Constraint, Grammars};
 use crate::loaded::Loaded;
+use crate::pace::Pace;
 use crate::prompt::{self, Controls};
 use crate::run::{Means, Prompt, Run};
 use crate::saved::Saved;
@@ -47,6 +48,7 @@ pub struct Chat<'m> {
     applied: Group,
     threads: Threads,
     planner: Planner,
+    pace: Pace,
     waiting: Vec<(Request, Job)>,
     runs: Vec<Run>,
     /// Runs that had to leave the context, and whether another has ended since.
@@ -81,6 +83,7 @@ impl<'m> Chat<'m> {
             applied: 0,
             threads: Threads::new(loaded.threads),
             planner: Planner::default(),
+            pace: Pace::default(),
             waiting: Vec::new(),
             runs: Vec::new(),
             parked: Vec::new(),
@@ -218,8 +221,9 @@ impl<'m> Chat<'m> {
     /// One step for all that run.
     fn step(&mut self) -> Result<(), EngineError> {
         let views: Vec<View> = self.runs.iter().map(|run| self.view(run)).collect();
-        let plan =
-            self.planner.plan(&views, STEP.min(self.context.length() as u32) as usize, usize::MAX, Instant::now());
+        let answers = views.iter().filter(|view| !view.is_prompt).count();
+        let most = STEP.min(self.context.length() as u32) as usize;
+        let plan = self.planner.plan(&views, most, self.pace.together(answers), Instant::now());
         if plan.parts.is_empty() {
             return Ok(());
         }
@@ -233,7 +237,11 @@ impl<'m> Chat<'m> {
         self.wire.begin_step(plan.gives_way);
         match self.context.step(&items)? {
             Step::Done => {
-                self.threads.took(work, items.len(), started.elapsed());
+                let time = started.elapsed();
+                self.threads.took(work, items.len(), time);
+                if work != Work::Prefill {
+                    self.pace.took(plan.parts.len(), threads, time);
+                }
                 self.choose(&plan, &items, threads);
             }
             Step::Interrupted => {
@@ -406,7 +414,7 @@ fn send_at(wire: &Wire, run: &mut Run, now: Instant, all: bool) {
 
 fn saved(loaded: &Loaded, spec: &LoadSpec) -> Saved {
     // What the bytes of saved keys and values depend on, besides the weights.
-    let layout = format!("llama-cpp-sys-2 0.1.161, f16 f16, {}", std::env::consts::ARCH);
+    let layout = format!("llama-cpp-sys-2 0.1.161, f16 f16 flash, {}", std::env::consts::ARCH);
     let whole_only = loaded.model.is_recurrent() || loaded.model.is_hybrid();
     if whole_only { Saved::open_whole_only(&spec.cache, &layout) } else { Saved::open(&spec.cache, &layout) }
 }

@@ -18,6 +18,7 @@ mod grammar;
 mod loaded;
 mod logs;
 mod output;
+mod pace;
 mod pieces;
 mod pool;
 mod prompt;
