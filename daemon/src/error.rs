@@ -42,12 +42,23 @@ pub struct HobError {
     pub kind: Kind,
     /// One or two sentences: what happened and what to do.
     pub message: String,
+    /// Of a prompt that does not fit its model: by how much.
+    pub overflow: Option<Overflow>,
+}
+
+/// A prompt and the model that it does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overflow {
+    /// Tokens of the prompt.
+    pub tokens: u32,
+    /// Tokens that the model's context holds, answer included.
+    pub limit: u32,
 }
 
 impl HobError {
     /// An error of `kind`.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), overflow: None }
     }
 
     /// The caller's arguments are wrong.
@@ -83,13 +94,17 @@ impl From<LinkError> for HobError {
 
 impl From<EngineError> for HobError {
     fn from(error: EngineError) -> Self {
+        let overflow = match error {
+            EngineError::TooLong { tokens, limit } => Some(Overflow { tokens, limit }),
+            _ => None,
+        };
         let kind = match error {
             EngineError::BadModel { .. } | EngineError::InvalidArgument(_) => Kind::InvalidArgument,
             EngineError::TooLong { .. } => Kind::TooLong,
             EngineError::Busy(_) => Kind::Busy,
             EngineError::Inference(_) => Kind::Internal,
         };
-        Self::new(kind, error.to_string())
+        Self { overflow, ..Self::new(kind, error.to_string()) }
     }
 }
 

@@ -78,9 +78,10 @@ fn model(daemon: &Daemon, id: &str) -> Option<String> {
     Some(match (&model.entry.header, model.state) {
         (Err(problem), _) => format!("{id} can't be used: {problem}"),
         (Ok(_), "loaded") => format!(
-            "{id} is loaded (process {}, {} MiB) and is unloaded when nobody uses it.",
+            "{id} is loaded (process {}, {} MiB{}) and is unloaded when nobody uses it.",
             model.pid,
-            model.resident >> 20
+            model.resident >> 20,
+            if model.backend.is_empty() { String::new() } else { format!(", kernels for {}", model.backend) }
         ),
         (Ok(_), "loading") => format!("{id} is being loaded."),
         (Ok(_), _) => format!("{id} is not loaded, since nobody uses it; the next request that needs it loads it."),

@@ -17,17 +17,18 @@ pub mod permissions;
 pub mod settings;
 pub mod skills;
 
-use assistant::Assistant;
+use assistant::{Assistant, AssistantSetup};
 use extract::HostExtractor;
+use hob_engine::CacheSpec;
 use hob_index::types::IndexStatus;
 use hob_index::{Index, IndexOptions};
 use models::checks::Checks;
 use models::embedder::BlockingEmbedder;
 use models::{Models, Residency};
 use paths::Paths;
-use settings::Settings;
+use settings::{KeepOnDisk, Settings};
 use skills::{SkillSetup, Skills};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -58,6 +59,7 @@ pub struct Daemon {
 impl Daemon {
     /// Puts the parts together. Quick: nothing is loaded, no child is started.
     pub fn start(paths: &Paths, settings: &Settings, runtime: &Handle) -> Result<Arc<Self>, error::HobError> {
+        forget_what_is_not_allowed(paths, settings.cache.disk);
         let checks = Checks::open(paths.state.join("checks.json"));
         let models = Arc::new(Models::new(residency(paths, settings), checks));
         let extractor =
@@ -74,8 +76,9 @@ impl Daemon {
             }
         }
         let skills = Arc::new(Skills::new(skill_setup(paths, settings), models.clone()));
-        let assistant =
-            Assistant::new(models.clone(), index.clone(), skills.clone(), extractor.clone(), settings.answers.mode);
+        let setup =
+            AssistantSetup { mode: settings.answers.mode, keep: settings.cache.disk, sessions: paths.sessions() };
+        let assistant = Assistant::new(models.clone(), index.clone(), skills.clone(), extractor.clone(), setup);
         Ok(Arc::new(Self {
             models,
             index,
@@ -128,6 +131,41 @@ fn residency(paths: &Paths, settings: &Settings) -> Residency {
         context: *settings.models.context.get_ref(),
         threads: *settings.models.threads.get_ref(),
         budget: *settings.memory.budget_mib.get_ref() << 20,
+        cache: cache(paths, settings),
+    }
+}
+
+/// How model hosts keep evaluated prompts; which weights they belong to is filled in by model.
+fn cache(paths: &Paths, settings: &Settings) -> CacheSpec {
+    let cache = &settings.cache;
+    CacheSpec {
+        memory_bytes: *cache.memory_mib.get_ref() << 20,
+        folder: (cache.disk != KeepOnDisk::Off).then(|| paths.evaluated_prompts()),
+        disk_bytes: *cache.disk_mib.get_ref() << 20,
+        fingerprint: String::new(),
+    }
+}
+
+/// Deletes what earlier settings let onto the disk. A folder of sessions shows that they were
+/// allowed, and then evaluated prompts may hold conversations too.
+fn forget_what_is_not_allowed(paths: &Paths, keep: KeepOnDisk) {
+    let (sessions, prompts) = (paths.sessions(), paths.evaluated_prompts());
+    let had_sessions = sessions.exists();
+    if keep == KeepOnDisk::Sessions {
+        return;
+    }
+    forget(&sessions);
+    if keep == KeepOnDisk::Off || had_sessions {
+        forget(&prompts);
+    }
+}
+
+fn forget(folder: &Path) {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::error!(folder = %folder.display(), %error, "what the settings no longer allow stays on disk");
+        }
+        _ => {}
     }
 }
 

@@ -50,6 +50,16 @@ impl Paths {
         self.cache.join("index")
     }
 
+    /// Evaluated prompts, as the model hosts keep them.
+    pub fn evaluated_prompts(&self) -> PathBuf {
+        self.cache.join("kv")
+    }
+
+    /// Conversations.
+    pub fn sessions(&self) -> PathBuf {
+        self.state.join("sessions")
+    }
+
     /// A child's program: beside the daemon, or in `../libexec/hob`.
     pub fn host(&self, name: &str) -> PathBuf {
         let beside = self.program.join(name);

@@ -16,6 +16,8 @@ pub struct Settings {
     pub index: IndexSettings,
     /// How questions are answered.
     pub answers: AnswerSettings,
+    /// What is kept of prompts and conversations.
+    pub cache: CacheSettings,
     /// Where further skills are.
     pub skills: SkillSettings,
 }
@@ -82,6 +84,32 @@ pub enum AnswerMode {
     Generate,
 }
 
+/// `[cache]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheSettings {
+    /// What of prompts and conversations may be written to disk.
+    pub disk: KeepOnDisk,
+    /// Most MiB of evaluated prompts in the memory of each chat model's process.
+    pub memory_mib: Spanned<u64>,
+    /// Most MiB of them on disk; the least recently used go first.
+    pub disk_mib: Spanned<u64>,
+}
+
+/// What of prompts and conversations may be written to disk. What was found in the user's files is
+/// never part of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeepOnDisk {
+    /// Nothing; what earlier settings allowed is deleted.
+    Off,
+    /// System prompts with their tools.
+    System,
+    /// Those, and conversations in sessions, which so outlive the daemon.
+    #[default]
+    Sessions,
+}
+
 /// `[skills]`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -109,6 +137,12 @@ impl Default for ModelSettings {
 impl Default for MemorySettings {
     fn default() -> Self {
         Self { budget_mib: Spanned::new(0..0, 0) }
+    }
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self { disk: KeepOnDisk::default(), memory_mib: Spanned::new(0..0, 64), disk_mib: Spanned::new(0..0, 256) }
     }
 }
 
@@ -145,6 +179,8 @@ impl Settings {
         in_range(text, "models.check_after_seconds", &self.models.check_after_seconds, 1, 86_400)?;
         in_range(text, "models.threads", &self.models.threads, 0, 256)?;
         in_range(text, "index.max_file_mib", &self.index.max_file_mib, 1, 4_096)?;
+        in_range(text, "cache.memory_mib", &self.cache.memory_mib, 0, 65_536)?;
+        in_range(text, "cache.disk_mib", &self.cache.disk_mib, 1, 1_048_576)?;
         if *self.models.context.get_ref() != 0 {
             in_range(text, "models.context", &self.models.context, 512, 1_048_576)?;
         }
@@ -187,6 +223,9 @@ mod tests {
         let settings = Settings::parse("").expect("defaults");
         assert_eq!(*settings.models.idle_unload_seconds.get_ref(), 300);
         assert_eq!(settings.answers.mode, AnswerMode::Auto);
+        let CacheSettings { disk, memory_mib, disk_mib } = settings.cache;
+        assert_eq!((disk, *memory_mib.get_ref(), *disk_mib.get_ref()), (KeepOnDisk::Sessions, 64, 256));
+        assert_eq!(Settings::parse("[cache]\ndisk = \"off\"\n").expect("good").cache.disk, KeepOnDisk::Off);
     }
 
     #[test]
@@ -196,6 +235,9 @@ mod tests {
             ("[index]\n\nfolders = [\"notes\"]\n", "line 3: \"notes\" must be an absolute path"),
             ("[models]\nthread = 1\n", "line 2"),
             ("[answers]\nmode = \"sing\"\n", "line 2"),
+            ("[cache]\ndisk = \"all\"\n", "line 2"),
+            ("[cache]\nmemory_mib = 70000\n", "line 2: cache.memory_mib = 70000 must lie between 0"),
+            ("[cache]\n\ndisk_mib = 0\n", "line 3: cache.disk_mib = 0 must lie between 1"),
             ("[models\n", "line 1"),
         ] {
             let error = Settings::parse(text).expect_err(text);

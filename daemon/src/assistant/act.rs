@@ -5,14 +5,13 @@
 
 use super::{Answer, Ask, Assistant, Event, ToolCall, Update, send};
 use crate::error::{HobError, Kind};
-use crate::permissions::Caller;
 use crate::skills::{CallOrigin, RoutedCall};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
 impl Assistant {
     /// Calls the skill, or asks for what is missing.
-    pub(super) async fn act(&self, ask: &Ask<'_>, routed: RoutedCall, caller: &Caller) -> Result<Answer, HobError> {
+    pub(super) async fn act(&self, ask: &Ask<'_>, routed: RoutedCall) -> Result<Answer, HobError> {
         if !routed.missing.is_empty() {
             return Ok(self.ask_for_missing(ask, &routed).await);
         }
@@ -26,7 +25,7 @@ impl Assistant {
             self.confirm(ask, &routed.title, &call).await?;
         }
         ask.event(Event::ToolCall(call.clone())).await;
-        let origin = CallOrigin { caller, request: ask.prompt };
+        let origin = CallOrigin { caller: ask.caller, request: ask.prompt };
         let result = self.skills.call(&call.skill, &call.intent, &call.arguments, &origin).await?;
         call.result = result.to_string();
         ask.event(Event::ToolResult(call.clone())).await;

@@ -12,7 +12,8 @@ use crate::error::HobError;
 use crate::governor::Conditions;
 use crate::models::Lease;
 use crate::models::checks::CheckResult;
-use hob_engine::Role;
+use crate::permissions::Caller;
+use hob_engine::{GenerateSpec, Persist, Priority, Role};
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -79,6 +80,16 @@ impl Assistant {
         Ok(())
     }
 
+    /// Nobody waits for what the daemon does by itself.
+    fn own_work(&self) -> GenerateSpec {
+        GenerateSpec {
+            priority: Priority::Background,
+            caller: Caller::daemon().identity(),
+            persist: self.persist(Persist::System),
+            ..GenerateSpec::default()
+        }
+    }
+
     async fn check_leased(&self, lease: &Lease) -> Result<CheckResult, HobError> {
         let items: Vec<Item> =
             serde_json::from_str(QUESTIONS).map_err(|e| HobError::internal(format!("the check's questions: {e}")))?;
@@ -87,7 +98,7 @@ impl Assistant {
         for item in &items {
             let notes: Vec<&str> =
                 hob_index::sentences::split(&item.passage).into_iter().map(|r| item.passage[r].trim()).collect();
-            let spec = grounded_spec(&item.question, &notes, 0);
+            let spec = grounded_spec(&item.question, &notes, self.own_work());
             let path = entry.path.to_string_lossy();
             let said = self.generate_on(lease, spec, Sink::Silent).await;
             let said = said.map_err(|e| HobError::new(e.kind, format!("{path}: {e}")))?.text;

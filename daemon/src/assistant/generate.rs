@@ -1,16 +1,24 @@
 //! One generation: from messages to a stream of text, on a leased model.
 
+use super::types::{ClientCall, Usage};
 use super::verify::Verifier;
-use super::{Ask, Assistant, Usage};
+use super::{Ask, Assistant, Event};
 use crate::error::HobError;
 use crate::models::Lease;
-use hob_engine::{Finish, GenerateSpec, Message, ModelReply, ModelRequest, Role};
+use hob_engine::{Finish, GenerateSpec, Message, ModelReply, ModelRequest, Role, TokenLogprob};
 
 /// What a generation gave.
+#[derive(Default)]
 pub(super) struct Generated {
     /// The whole text.
     pub text: String,
-    /// "stop" or "length".
+    /// What the model thought before it.
+    pub reasoning: String,
+    /// Tools of the caller's that it wants called.
+    pub calls: Vec<ClientCall>,
+    /// How likely each token was, if that was asked for.
+    pub logprobs: Vec<TokenLogprob>,
+    /// "stop", "length" or "tool_calls".
     pub finish_reason: &'static str,
     /// The model's id.
     pub model: String,
@@ -24,7 +32,8 @@ pub(super) enum Sink<'a> {
     Silent,
     /// To the caller.
     Caller(&'a Ask<'a>),
-    /// To the caller, sentence by sentence, as far as it is backed.
+    /// To the caller, sentence by sentence, as far as it is backed. What the model thinks stays
+    /// unsaid, since nothing would check it.
     Verified(&'a Ask<'a>, &'a mut Verifier),
 }
 
@@ -34,6 +43,18 @@ impl Sink<'_> {
             Self::Silent => {}
             Self::Caller(ask) => ask.delta(text).await,
             Self::Verified(ask, verifier) => ask.delta_unless_empty(&verifier.push(text)).await,
+        }
+    }
+
+    async fn think(&mut self, text: &str) {
+        if let Self::Caller(ask) = self {
+            ask.think(text).await;
+        }
+    }
+
+    async fn call(&mut self, call: &ClientCall) {
+        if let Self::Caller(ask) = self {
+            ask.event(Event::ClientCall(call.clone())).await;
         }
     }
 }
@@ -63,16 +84,28 @@ impl Assistant {
         mut sink: Sink<'_>,
     ) -> Result<Generated, HobError> {
         let mut replies = lease.host().request(ModelRequest::Generate(spec)).await?;
-        let mut text = String::new();
+        let mut made = Generated { model: lease.entry().id.clone(), ..Generated::default() };
         while let Some(reply) = replies.next().await? {
             match reply {
-                ModelReply::Delta(delta) => {
-                    sink.push(&delta).await;
-                    text.push_str(&delta);
+                ModelReply::Delta(text) => {
+                    let text = without_nul(text);
+                    sink.push(&text).await;
+                    made.text.push_str(&text);
                 }
-                ModelReply::Done { finish, usage, .. } => {
-                    let model = lease.entry().id.clone();
-                    return Ok(Generated { text, finish_reason: reason(finish)?, model, usage: convert(usage) });
+                ModelReply::Reasoning(text) => {
+                    let text = without_nul(text);
+                    sink.think(&text).await;
+                    made.reasoning.push_str(&text);
+                }
+                ModelReply::ToolCall(ClientCall { id, name, arguments }) => {
+                    let [id, name, arguments] = [id, name, arguments].map(without_nul);
+                    let call = ClientCall { id, name, arguments };
+                    sink.call(&call).await;
+                    made.calls.push(call);
+                }
+                ModelReply::Done { finish, usage, logprobs } => {
+                    let logprobs = logprobs.into_iter().map(clean).collect();
+                    return Ok(Generated { finish_reason: reason(finish)?, usage, logprobs, ..made });
                 }
                 ModelReply::Failed(error) => return Err(error.into()),
                 other => return Err(HobError::internal(format!("the model process answered with {other:.60?}"))),
@@ -91,12 +124,12 @@ fn reason(finish: Finish) -> Result<&'static str, HobError> {
     }
 }
 
-fn convert(usage: hob_engine::Usage) -> Usage {
-    Usage {
-        prompt_tokens: usage.prompt_tokens,
-        cached_tokens: usage.cached_tokens,
-        completion_tokens: usage.completion_tokens,
-        first_token_ms: usage.first_token_ms,
-        total_ms: usage.total_ms,
-    }
+/// A model can generate a NUL, but neither D-Bus nor C programs can take one in a text.
+fn without_nul(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
+fn clean(token: TokenLogprob) -> TokenLogprob {
+    let top = token.top.into_iter().map(|(text, logprob)| (without_nul(text), logprob)).collect();
+    TokenLogprob { text: without_nul(token.text), logprob: token.logprob, top }
 }

@@ -6,8 +6,8 @@ use super::quote::{choose, citation};
 use super::text::content_words;
 use super::verify::Verifier;
 use super::{Answer, Ask, Assistant, Citation, Event};
-use crate::error::{HobError, Kind};
-use hob_engine::{GenerateSpec, Message};
+use crate::error::HobError;
+use hob_engine::{GenerateSpec, Message, Persist};
 use hob_index::types::ScoredSentence;
 use std::collections::HashSet;
 
@@ -27,14 +27,12 @@ impl Assistant {
         let mut evidence: Vec<&ScoredSentence> = found.iter().take(NOTES).collect();
         let (generated, verifier) = loop {
             let notes: Vec<&str> = evidence.iter().map(|s| s.text.as_str()).collect();
-            let spec = grounded_spec(ask.prompt, &notes, ask.options.seed);
+            let spec = grounded_spec(ask.prompt, &notes, ask.spec(self.persist(Persist::System)));
             // The question's own words may be repeated; they are the user's.
             let mut verifier = Verifier::new(notes.iter().copied().chain([ask.prompt]));
             let shown = Sink::Verified(ask, &mut verifier);
             match self.generate(ask.options.model.as_deref(), spec, shown).await {
-                Err(error) if error.kind == Kind::TooLong && evidence.len() > 1 => {
-                    evidence.truncate(evidence.len() / 2)
-                }
+                Err(error) if error.overflow.is_some() && evidence.len() > 1 => evidence.truncate(evidence.len() / 2),
                 other => break (other?, verifier),
             }
         };
@@ -67,12 +65,12 @@ impl Assistant {
     }
 }
 
-/// The prompt of a grounded answer, for real questions and for the check alike.
-pub(super) fn grounded_spec(question: &str, notes: &[&str], seed: u64) -> GenerateSpec {
+/// The prompt of a grounded answer, for real questions and for the check alike; `whose` says who asks.
+pub(super) fn grounded_spec(question: &str, notes: &[&str], whose: GenerateSpec) -> GenerateSpec {
     let notes: Vec<String> = notes.iter().map(|note| format!("- {note}")).collect();
     let user = format!("Notes:\n{}\n\nQuestion: {question}", notes.join("\n"));
     let messages: Vec<Message> = vec![message("system", SYSTEM), message("user", user)];
-    GenerateSpec { messages, max_tokens: ANSWER_TOKENS, temperature: 0.0, seed, ..GenerateSpec::default() }
+    GenerateSpec { messages, max_tokens: ANSWER_TOKENS, temperature: 0.0, ..whose }
 }
 
 /// Up to three sentences of the evidence that share most words with the answer.

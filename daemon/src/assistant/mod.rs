@@ -11,29 +11,32 @@ mod chat;
 pub mod check;
 mod generate;
 mod grounded;
+pub mod limits;
 mod quote;
 mod session;
+mod stored;
 mod text;
 pub mod types;
 mod verify;
 
 pub use session::Sessions;
-pub use types::{Answer, AskOptions, Citation, ContextMode, Event, TextOptions, TextTask, ToolCall, Update, Usage};
+pub use text::check_text_task;
+pub use types::{
+    Answer, AskOptions, Citation, ClientCall, ContextMode, Event, TextOptions, TextTask, ToolCall, Update, Usage,
+};
 
 use crate::error::HobError;
 use crate::models::Models;
 use crate::permissions::Caller;
-use crate::settings::AnswerMode;
+use crate::settings::{AnswerMode, KeepOnDisk};
 use crate::skills::{Decision, Skills};
-use hob_engine::Role;
+use hob_engine::{GenerateSpec, Message, Persist, Role};
 use hob_index::Index;
+use session::Turn;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
-
-/// Longest prompt accepted at the door, in bytes. Models hold far less; this only keeps absurd
-/// input from being copied around.
-pub const MAX_PROMPT: usize = 1 << 20;
 
 /// Where a request's updates go. Bounded: a caller that does not read slows its own request.
 pub type Updates = mpsc::Sender<Update>;
@@ -43,15 +46,27 @@ pub struct Assistant {
     models: Arc<Models>,
     index: Index,
     skills: Arc<Skills>,
-    sessions: Sessions,
+    sessions: Arc<Sessions>,
     extractor: Arc<dyn hob_index::types::Extractor>,
-    mode: AnswerMode,
+    setup: AssistantSetup,
+}
+
+/// What the settings say about answering.
+#[derive(Debug, Clone)]
+pub struct AssistantSetup {
+    /// How questions about the files are answered.
+    pub mode: AnswerMode,
+    /// What of prompts and conversations may be written to disk.
+    pub keep: KeepOnDisk,
+    /// The folder for conversations that may.
+    pub sessions: PathBuf,
 }
 
 /// What a request's stages share.
 pub(crate) struct Ask<'a> {
     prompt: &'a str,
     options: &'a AskOptions,
+    caller: &'a Caller,
     updates: &'a Updates,
     started: Instant,
 }
@@ -63,9 +78,10 @@ impl Assistant {
         index: Index,
         skills: Arc<Skills>,
         extractor: Arc<dyn hob_index::types::Extractor>,
-        mode: AnswerMode,
+        setup: AssistantSetup,
     ) -> Self {
-        Self { models, index, skills, sessions: Sessions::default(), extractor, mode }
+        let folder = Some(setup.sessions.clone()).filter(|_| setup.keep == KeepOnDisk::Sessions);
+        Self { models, index, skills, sessions: Arc::new(Sessions::new(folder)), extractor, setup }
     }
 
     /// Open conversations.
@@ -73,7 +89,7 @@ impl Assistant {
         &self.sessions
     }
 
-    /// Answers one request, streaming what happens to `updates`.
+    /// Answers one request that has passed [`limits::check_ask`], streaming what happens to `updates`.
     pub async fn ask(
         &self,
         prompt: &str,
@@ -81,30 +97,58 @@ impl Assistant {
         caller: &Caller,
         updates: &Updates,
     ) -> Result<Answer, HobError> {
-        check_prompt(prompt)?;
-        let ask = Ask { prompt, options, updates, started: Instant::now() };
+        let ask = Ask { prompt, options, caller, updates, started: Instant::now() };
         if let Some(id) = &options.session {
             self.sessions.must_exist(id)?;
         }
         let decision = self.decide(&ask).await?;
         ask.event(Event::Route { decision: decision.name().into() }).await;
         let answer = match decision {
-            Decision::Skill(call) => self.act(&ask, call, caller).await?,
+            Decision::Skill(call) => self.act(&ask, call).await?,
             Decision::Retrieve => self.retrieve(&ask).await?,
             Decision::Chat => self.chat(&ask).await?,
         };
         if let Some(id) = &options.session {
-            self.sessions.remember(id, prompt, &answer.text);
+            self.remember(&ask, id, &answer).await;
         }
         Ok(answer)
+    }
+
+    /// Adds what was said to the conversation, in memory and on disk.
+    async fn remember(&self, ask: &Ask<'_>, id: &str, answer: &Answer) {
+        let mut turns: Vec<Turn> = ask.options.messages.iter().cloned().map(Turn::from).collect();
+        if !ask.prompt.trim().is_empty() {
+            turns.push(Message::new("user", ask.prompt).into());
+        }
+        let message = Message { tool_calls: answer.client_calls.clone(), ..Message::new("assistant", &answer.text) };
+        turns.push(Turn::answer(message, &answer.citations));
+        if self.sessions.remember(id, turns) {
+            let notice = "The conversation has grown long; its oldest turns are left out from now on.";
+            ask.event(Event::Notice { text: notice.into() }).await;
+        }
+        self.sessions.save(id).await;
+    }
+
+    /// As much as the settings allow of what may be kept of a prompt.
+    fn persist(&self, most: Persist) -> Persist {
+        match (self.setup.keep, most) {
+            (KeepOnDisk::Off, _) | (_, Persist::Nothing) => Persist::Nothing,
+            (KeepOnDisk::Sessions, Persist::Conversation) => Persist::Conversation,
+            _ => Persist::System,
+        }
+    }
+
+    /// A session may be kept as a whole, unless it holds text of the user's files.
+    fn persist_chat(&self, ask: &Ask<'_>, turns: &[Turn]) -> Persist {
+        let whole = ask.options.session.is_some() && !turns.iter().any(Turn::is_from_files);
+        self.persist(if whole { Persist::Conversation } else { Persist::System })
     }
 
     async fn decide(&self, ask: &Ask<'_>) -> Result<Decision, HobError> {
         match ask.options.context {
             ContextMode::None => Ok(Decision::Chat),
             ContextMode::Index => Ok(Decision::Retrieve),
-            // A schema or a system prompt is an order to the model, not a question to the files.
-            ContextMode::Auto if ask.options.schema.is_some() || ask.options.system.is_some() => Ok(Decision::Chat),
+            ContextMode::Auto if ask.options.for_the_model().is_some() => Ok(Decision::Chat),
             ContextMode::Auto => self.skills.decide(ask.prompt).await,
         }
     }
@@ -139,7 +183,7 @@ impl Assistant {
     }
 
     fn may_generate(&self, options: &AskOptions) -> bool {
-        let wanted = if options.answer == AnswerMode::Auto { self.mode } else { options.answer };
+        let wanted = if options.answer == AnswerMode::Auto { self.setup.mode } else { options.answer };
         match wanted {
             AnswerMode::Quote => false,
             AnswerMode::Generate => true,
@@ -163,8 +207,24 @@ impl Ask<'_> {
         }
     }
 
+    /// Sends what the model thinks before it answers.
+    async fn think(&self, text: &str) {
+        send(self.updates, Update::Delta { reasoning: true, text: text.into() }).await;
+    }
+
     async fn event(&self, event: Event) {
         send(self.updates, Update::Event(event)).await;
+    }
+
+    /// A generation on this request's behalf, without its messages yet.
+    fn spec(&self, persist: Persist) -> GenerateSpec {
+        GenerateSpec {
+            seed: self.options.seed,
+            priority: self.options.priority,
+            caller: self.caller.identity(),
+            persist,
+            ..GenerateSpec::default()
+        }
     }
 
     fn elapsed_ms(&self) -> u32 {
@@ -189,21 +249,4 @@ async fn send(updates: &Updates, update: Update) {
     if updates.send(update).await.is_err() {
         tracing::trace!("an update found no listener");
     }
-}
-
-fn check_prompt(prompt: &str) -> Result<(), HobError> {
-    if prompt.trim().is_empty() {
-        return Err(HobError::invalid("the prompt is empty; say what you want to know or have done"));
-    }
-    if prompt.len() > MAX_PROMPT {
-        let message = format!(
-            "the prompt has {} bytes, the limit is {MAX_PROMPT}; index the text and ask about it instead",
-            prompt.len()
-        );
-        return Err(HobError::new(crate::error::Kind::TooLong, message));
-    }
-    if prompt.contains('\0') {
-        return Err(HobError::invalid("the prompt contains a NUL byte; remove it"));
-    }
-    Ok(())
 }

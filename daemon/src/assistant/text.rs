@@ -1,11 +1,13 @@
 //! The task verbs: summarise, rewrite, proofread, translate a text with the chat model.
 
 use super::generate::{Generated, Sink, message};
+use super::limits::{MAX_PROMPT, check_text};
 use super::types::{TextOptions, TextTask};
 use super::verify::Verifier;
-use super::{Answer, Ask, AskOptions, Assistant, Event, MAX_PROMPT, Updates};
+use super::{Answer, Ask, AskOptions, Assistant, Event, Updates};
 use crate::error::{HobError, Kind};
-use hob_engine::GenerateSpec;
+use crate::permissions::Caller;
+use hob_engine::{GenerateSpec, Persist};
 use hob_index::types::ExtractError;
 use std::collections::HashMap;
 use std::path::Path;
@@ -25,12 +27,17 @@ impl Assistant {
         task: TextTask,
         text: &str,
         options: &TextOptions,
+        caller: &Caller,
         updates: &Updates,
     ) -> Result<Answer, HobError> {
         let text = self.text_of(text, options).await?;
-        let asked =
-            AskOptions { model: options.model.clone(), max_tokens: options.max_tokens, ..AskOptions::default() };
-        let ask = Ask { prompt: &text, options: &asked, updates, started: Instant::now() };
+        let asked = AskOptions {
+            model: options.model.clone(),
+            max_tokens: options.max_tokens,
+            priority: options.priority,
+            ..AskOptions::default()
+        };
+        let ask = Ask { prompt: &text, options: &asked, caller, updates, started: Instant::now() };
         match task {
             TextTask::Summarize => self.summarize(&ask).await,
             _ => self.transform(&ask, &instruction(task, options)?).await,
@@ -50,6 +57,7 @@ impl Assistant {
             let message = format!("the text has {} bytes, the limit is {MAX_PROMPT}; give a part of it", text.len());
             return Err(HobError::new(Kind::TooLong, message));
         }
+        // Files may hold what callers may not send.
         Ok(text.replace('\0', " "))
     }
 
@@ -81,7 +89,7 @@ impl Assistant {
                 message("user", format!("{source}\n\nSummarize this text in two or three short sentences.")),
             ],
             max_tokens: if ask.options.max_tokens == 0 { SUMMARY_TOKENS } else { ask.options.max_tokens },
-            ..GenerateSpec::default()
+            ..ask.spec(self.persist(Persist::System))
         };
         let shown = Sink::Verified(ask, &mut verifier);
         let generated = self.generate(ask.options.model.as_deref(), spec, shown).await?;
@@ -114,7 +122,7 @@ impl Assistant {
             let spec = GenerateSpec {
                 messages: vec![message("system", instruction), message("user", piece)],
                 max_tokens: ask.options.max_tokens,
-                ..GenerateSpec::default()
+                ..ask.spec(self.persist(Persist::System))
             };
             let part = self.generate(ask.options.model.as_deref(), spec, Sink::Caller(ask)).await?;
             whole = Some(match whole {
@@ -125,6 +133,11 @@ impl Assistant {
         let generated = whole.ok_or_else(|| HobError::invalid("there is no text"))?;
         Ok(finished(ask, generated.text.clone(), generated))
     }
+}
+
+/// Refuses a text verb's text that no part of the daemon should see.
+pub fn check_text_task(text: &str) -> Result<(), HobError> {
+    check_text("the text", text)
 }
 
 fn instruction(task: TextTask, options: &TextOptions) -> Result<String, HobError> {
@@ -153,12 +166,17 @@ fn joined(before: Generated, part: Generated) -> Generated {
     usage.cached_tokens += part.usage.cached_tokens;
     usage.completion_tokens += part.usage.completion_tokens;
     usage.total_ms += part.usage.total_ms;
-    Generated { text: format!("{}\n\n{}", before.text, part.text), usage, ..part }
+    usage.queued_ms += part.usage.queued_ms;
+    usage.prompt_ms += part.usage.prompt_ms;
+    usage.threads = part.usage.threads;
+    usage.preempted += part.usage.preempted;
+    let text = format!("{}\n\n{}", before.text, part.text);
+    Generated { text, reasoning: before.reasoning + &part.reasoning, usage, ..part }
 }
 
 fn finished(ask: &Ask<'_>, text: String, generated: Generated) -> Answer {
     let mut answer = ask.answer(&text, generated.finish_reason, "chat");
-    (answer.model, answer.usage) = (generated.model, generated.usage);
+    (answer.model, answer.usage, answer.reasoning) = (generated.model, generated.usage, generated.reasoning);
     answer
 }
 

@@ -1,8 +1,12 @@
 //! The nouns of the assistant: options in, updates and an answer out.
 
 use crate::settings::AnswerMode;
+use hob_engine::{Lora, Message, Priority, TokenLogprob, ToolChoice, ToolSpec};
 use std::path::PathBuf;
 use tokio::sync::oneshot;
+
+pub use hob_engine::ToolCall as ClientCall;
+pub use hob_engine::Usage;
 
 /// Where an answer may take its facts from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,6 +45,37 @@ pub struct AskOptions {
     pub stop: Vec<String>,
     /// JSON Schema that the answer must satisfy.
     pub schema: Option<String>,
+    /// The text that a schema's or tool's `x-copy` strings are taken from.
+    pub copy_from: Option<String>,
+    /// Turns before the prompt, which the caller keeps itself. In a session: results of tools alone.
+    pub messages: Vec<Message>,
+    /// Functions of the caller's that the model may call; the caller carries them out.
+    pub tools: Vec<ToolSpec>,
+    /// Whether the model may, must or must not call one.
+    pub tool_choice: ToolChoice,
+    /// Report how likely each token was, with so many alternatives.
+    pub logprobs: Option<u8>,
+    /// An adapter for this request.
+    pub lora: Option<Lora>,
+    /// Who waits for the answer.
+    pub priority: Priority,
+}
+
+impl AskOptions {
+    /// The first option that only the chat model understands: a request with one is an order to the
+    /// model and no question to the files.
+    pub fn for_the_model(&self) -> Option<&'static str> {
+        let given = [
+            ("schema", self.schema.is_some()),
+            ("system", self.system.is_some()),
+            ("messages", !self.messages.is_empty()),
+            ("tools", !self.tools.is_empty()),
+            ("copy_from", self.copy_from.is_some()),
+            ("logprobs", self.logprobs.is_some()),
+            ("lora", self.lora.is_some()),
+        ];
+        given.into_iter().find(|(_, is)| *is).map(|(name, _)| name)
+    }
 }
 
 /// A task verb of `org.hob.Text1`.
@@ -69,6 +104,8 @@ pub struct TextOptions {
     pub language: Option<String>,
     /// Most tokens of the answer; 0 for the default.
     pub max_tokens: u32,
+    /// Who waits for the answer.
+    pub priority: Priority,
 }
 
 /// Something that happened while a request ran.
@@ -108,6 +145,8 @@ pub enum Event {
     ToolCall(ToolCall),
     /// A skill has answered.
     ToolResult(ToolCall),
+    /// The model wants one of the caller's tools called.
+    ClientCall(ClientCall),
     /// A sentence for the user that is not part of the answer.
     Notice {
         /// The sentence.
@@ -143,27 +182,12 @@ pub struct ToolCall {
     pub result: String,
 }
 
-/// What a request took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Tokens of the prompt.
-    pub prompt_tokens: u32,
-    /// Of these, tokens that needed no evaluation.
-    pub cached_tokens: u32,
-    /// Tokens generated.
-    pub completion_tokens: u32,
-    /// Milliseconds to the first text.
-    pub first_token_ms: u32,
-    /// Milliseconds to the end.
-    pub total_ms: u32,
-}
-
 /// The whole answer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Answer {
     /// The text.
     pub text: String,
-    /// "stop", "length", "not_found", "skill" or "missing_arguments".
+    /// "stop", "length", "tool_calls", "not_found", "skill" or "missing_arguments".
     pub finish_reason: String,
     /// "skill", "retrieve" or "chat".
     pub route: String,
@@ -173,6 +197,12 @@ pub struct Answer {
     pub citations: Vec<Citation>,
     /// Skills that were called.
     pub tool_calls: Vec<ToolCall>,
+    /// Tools of the caller's that the model wants called.
+    pub client_calls: Vec<ClientCall>,
+    /// What a reasoning model thought before it answered; empty for the others.
+    pub reasoning: String,
+    /// One per token, when they were asked for.
+    pub logprobs: Option<Vec<TokenLogprob>>,
     /// What it took.
     pub usage: Usage,
 }

@@ -1,15 +1,14 @@
 //! `org.hob.Assistant1` and `org.hob.Session1`: asking and conversing.
 
+use super::ask_options::{parse, session_id};
 use super::dict::{Dict, Options};
+use super::door::Door;
 use super::error::BusError;
-use super::{ROOT, caller_of, convert, request};
-use crate::assistant::{AskOptions, ContextMode};
+use super::{ROOT, convert, request};
+use crate::assistant::AskOptions;
 use crate::error::{HobError, Kind};
-use crate::settings::AnswerMode;
 use hob_engine::Role;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use zbus::message::Header;
 use zbus::{Connection, ObjectServer, OwnedObjectPath, interface};
@@ -17,6 +16,7 @@ use zbus::{Connection, ObjectServer, OwnedObjectPath, interface};
 /// The object behind `org.hob.Assistant1`.
 pub struct AssistantInterface {
     pub(super) daemon: Arc<crate::Daemon>,
+    pub(super) door: Arc<Door>,
 }
 
 /// Asks the machine.
@@ -24,9 +24,28 @@ pub struct AssistantInterface {
 impl AssistantInterface {
     /// Starts a request and returns its object (`org.hob.Request1`), which streams the answer.
     ///
-    /// Options: session o, model s, system s, context s ("auto", "index", "none"), answer s
-    /// ("auto", "quote", "generate"), folder s, max_tokens u, temperature d, seed t, stop as,
-    /// schema s, route s ("auto", "local"), priority s, language s, handle_token s.
+    /// Options of every request: model s, context s ("auto", "index", "none"), answer s ("auto",
+    /// "quote", "generate"), folder s, session o, max_tokens u, temperature d, seed t, stop as, route s
+    /// ("auto", "local"), priority s ("interactive", "background"), language s, handle_token s.
+    ///
+    /// Options for the chat model, which any of them sends the request to: system s; schema s (JSON
+    /// Schema that the answer satisfies); copy_from s (what a schema's `"x-copy": true` strings are
+    /// taken from); messages s (JSON array of turns: role, content, tool_calls, tool_call_id; they
+    /// come before the prompt, which may then be empty); tools s (JSON array of functions: name,
+    /// description, parameters); tool_choice s ("auto", "required", "none"); logprobs u (alternatives
+    /// per token, 0 to 20); lora s (absolute path of an adapter); lora_scale d.
+    ///
+    /// They are refused with context "index". tools and schema exclude each other unless tool_choice
+    /// is "none". In a session, messages takes results of tools alone.
+    ///
+    /// The result: text s, finish_reason s ("stop", "length", "tool_calls", "not_found", "skill",
+    /// "missing_arguments"), route s, model s, citations aa{sv}, tool_calls aa{sv} (of skills: skill s,
+    /// intent s, arguments s, result s; of the caller's tools, for the caller to carry out: id s,
+    /// name s, arguments s), reasoning s, logprobs aa{sv} (text s, logprob d, top a(sd)), usage a{sv}
+    /// (prompt_tokens u, cached_tokens u, completion_tokens u, first_token_ms u, total_ms u,
+    /// queued_ms u, prompt_ms u, threads u, preempted u).
+    ///
+    /// Busy: one caller may have 64 requests under way, all together 256.
     async fn ask(
         &self,
         prompt: String,
@@ -34,12 +53,12 @@ impl AssistantInterface {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<OwnedObjectPath, BusError> {
-        let (token, options) = parse(options)?;
-        let caller = caller_of(&header, connection).await;
-        let daemon = self.daemon.clone();
+        let (token, options) = parse(&prompt, options)?;
+        let guest = self.door.meet(&header, connection).await?;
+        let place = guest.take_place(size(&prompt, &options)).await?;
+        let (daemon, caller) = (self.daemon.clone(), guest.caller.clone());
         let work = move |updates| async move { daemon.assistant.ask(&prompt, &options, &caller, &updates).await };
-        let name = header.sender().map(|name| name.to_owned());
-        Ok(request::start(connection, name, &token, work).await?)
+        Ok(request::start(guest, place, &token, work).await?)
     }
 
     /// The same, waiting for the whole answer, for clients that can't stream. The details have the
@@ -52,33 +71,47 @@ impl AssistantInterface {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(String, Dict), BusError> {
-        let (_, options) = parse(options)?;
-        let caller = caller_of(&header, connection).await;
+        let (_, options) = parse(&prompt, options)?;
+        let guest = self.door.meet(&header, connection).await?;
+        let _place = guest.take_place(size(&prompt, &options)).await?;
         let (updates, mut seen) = mpsc::channel(64);
         let drain = async { while seen.recv().await.is_some() {} };
-        let work = async move { self.daemon.assistant.ask(&prompt, &options, &caller, &updates).await };
-        let name = header.sender().map(|name| name.to_owned());
+        let caller = &guest.caller;
+        let work = async move { self.daemon.assistant.ask(&prompt, &options, caller, &updates).await };
         let answer = tokio::select! {
             (answer, ()) = async { tokio::join!(work, drain) } => answer?,
-            () = request::caller_left(connection, name) => return Err(HobError::cancelled().into()),
+            () = guest.left() => return Err(HobError::cancelled().into()),
         };
         Ok((answer.text.clone(), convert::answer(answer)))
     }
 
     /// Opens a conversation and returns its object (`org.hob.Session1`), which is what the option
-    /// `session` names. Options: none.
+    /// `session` names. Unless the settings say otherwise it outlives the daemon: the object is there
+    /// again, under the same path, and goes on where it was. It is closed after 30 days without use,
+    /// or when there are more than 64. Options: resume o (go on with this one; NotFound when it is
+    /// gone).
     async fn open_session(
         &self,
         options: Dict,
         #[zbus(object_server)] server: &ObjectServer,
     ) -> Result<OwnedObjectPath, BusError> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        Options::new(options).end()?;
-        let path = format!("{ROOT}/session/{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let object = OwnedObjectPath::try_from(path.clone()).map_err(|e| BusError::Internal(e.to_string()))?;
-        self.daemon.assistant.sessions().open(&path);
-        server.at(&object, Session { path, daemon: self.daemon.clone() }).await?;
-        Ok(object)
+        let mut options = Options::new(options);
+        let resume = options.string("resume")?;
+        options.end()?;
+        let sessions = self.daemon.assistant.sessions();
+        if let Some(path) = resume {
+            sessions.must_exist(session_id(&path).unwrap_or(&path))?;
+            return session_path(session_id(&path).unwrap_or_default());
+        }
+        let (id, closed) = sessions.open();
+        for id in &closed {
+            if let Err(error) = server.remove::<Session, _>(&session_path(id)?).await {
+                tracing::debug!(id, %error, "a closed session had no object any more");
+            }
+        }
+        let path = session_path(&id)?;
+        server.at(&path, Session { id, daemon: self.daemon.clone() }).await?;
+        Ok(path)
     }
 
     /// Loads the models that a question needs, so that it need not wait. Options: model s.
@@ -96,128 +129,30 @@ impl AssistantInterface {
 
 /// A conversation.
 pub struct Session {
-    path: String,
-    daemon: Arc<crate::Daemon>,
+    pub(super) id: String,
+    pub(super) daemon: Arc<crate::Daemon>,
 }
 
 /// A conversation: later questions see the earlier turns.
 #[interface(name = "org.hob.Session1")]
 impl Session {
-    /// Ends the conversation and forgets its turns.
+    /// Ends the conversation and forgets its turns, on disk too.
     async fn close(&self, #[zbus(object_server)] server: &ObjectServer) -> Result<(), BusError> {
-        self.daemon.assistant.sessions().close(&self.path);
-        let path = OwnedObjectPath::try_from(self.path.clone()).map_err(|e| BusError::Internal(e.to_string()))?;
-        server.remove::<Session, _>(&path).await?;
+        self.daemon.assistant.sessions().close(&self.id);
+        server.remove::<Session, _>(&session_path(&self.id)?).await?;
         Ok(())
     }
 }
 
-/// The options, and the token of the request's object.
-fn parse(options: Dict) -> Result<(String, AskOptions), HobError> {
-    let mut options = Options::new(options);
-    let token = options.string("handle_token")?.unwrap_or_else(request_token);
-    local_only(&mut options)?;
-    // Accepted for what the API promises of them: one queue serves all priorities in this version,
-    // and the answer's language is the model's choice.
-    one_of("priority", options.string("priority")?, &["interactive", "background"])?;
-    options.string("language")?;
-    let parsed = AskOptions {
-        session: options.string("session")?,
-        model: options.string("model")?,
-        system: options.string("system")?,
-        context: context(options.string("context")?)?,
-        answer: answer_mode(options.string("answer")?)?,
-        folder: folder(options.string("folder")?)?,
-        max_tokens: options.number32("max_tokens")?.unwrap_or(0),
-        temperature: temperature(options.double("temperature")?)?,
-        seed: options.number("seed")?.unwrap_or(0),
-        stop: options.strings("stop")?,
-        schema: options.string("schema")?,
-    };
-    options.end()?;
-    Ok((token, parsed))
+/// Where a session's object is.
+pub(super) fn session_path(id: &str) -> Result<OwnedObjectPath, BusError> {
+    OwnedObjectPath::try_from(format!("{ROOT}/session/{id}")).map_err(|e| BusError::Internal(e.to_string()))
 }
 
-/// A token for callers that choose none.
-pub(super) fn request_token() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    format!("hob{}", NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-fn local_only(options: &mut Options) -> Result<(), HobError> {
-    match options.string("route")?.as_deref() {
-        None | Some("auto" | "local") => Ok(()),
-        Some("remote") => {
-            Err(HobError::new(Kind::Remote, "no remote back end is set up; this version answers on the device only"))
-        }
-        Some(other) => Err(HobError::invalid(format!("option route is \"{other}\", it must be \"auto\" or \"local\""))),
-    }
-}
-
-fn context(given: Option<String>) -> Result<ContextMode, HobError> {
-    match one_of("context", given, &["auto", "index", "none"])?.as_deref() {
-        Some("index") => Ok(ContextMode::Index),
-        Some("none") => Ok(ContextMode::None),
-        _ => Ok(ContextMode::Auto),
-    }
-}
-
-fn answer_mode(given: Option<String>) -> Result<AnswerMode, HobError> {
-    match one_of("answer", given, &["auto", "quote", "generate"])?.as_deref() {
-        Some("quote") => Ok(AnswerMode::Quote),
-        Some("generate") => Ok(AnswerMode::Generate),
-        _ => Ok(AnswerMode::Auto),
-    }
-}
-
-/// An absolute folder.
-pub(super) fn folder(given: Option<String>) -> Result<Option<PathBuf>, HobError> {
-    match given.map(PathBuf::from) {
-        Some(path) if !path.is_absolute() => {
-            Err(HobError::invalid(format!("option folder must be an absolute path, not {}", path.display())))
-        }
-        folder => Ok(folder),
-    }
-}
-
-fn temperature(given: Option<f64>) -> Result<Option<f32>, HobError> {
-    match given {
-        Some(t) if !(0.0..=2.0).contains(&t) => {
-            Err(HobError::invalid(format!("option temperature is {t}, it must lie between 0 and 2")))
-        }
-        given => Ok(given.map(|t| t as f32)),
-    }
-}
-
-/// The given word, if it is one of the allowed.
-pub(super) fn one_of(name: &str, given: Option<String>, allowed: &[&str]) -> Result<Option<String>, HobError> {
-    match given {
-        Some(word) if !allowed.contains(&word.as_str()) => {
-            Err(HobError::invalid(format!("option {name} is \"{word}\", it must be one of: {}", allowed.join(", "))))
-        }
-        given => Ok(given),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bus::dict::DictBuilder;
-
-    #[test]
-    fn options_are_checked_at_the_door() {
-        let dict = |key: &str, value: &str| DictBuilder::default().put(key, value.to_string()).done();
-        assert_eq!(parse(dict("context", "index")).expect("fine").1.context, ContextMode::Index);
-        for (key, value, says) in [
-            ("context", "web", "must be one of: auto, index, none"),
-            ("folder", "notes", "absolute path"),
-            ("route", "remote", "on the device only"),
-            ("colour", "red", "unknown option colour"),
-        ] {
-            let error = parse(dict(key, value)).expect_err(key);
-            assert!(error.message.contains(says), "{}", error.message);
-        }
-        let hot = DictBuilder::default().put("temperature", 9.0f64).done();
-        assert!(parse(hot).is_err());
-    }
+/// Bytes of a request's texts, about.
+fn size(prompt: &str, options: &AskOptions) -> usize {
+    let turns: usize = options.messages.iter().map(|m| m.content.len()).sum();
+    let tools: usize = options.tools.iter().map(|t| t.description.len() + t.parameters.len()).sum();
+    let texts = [&options.system, &options.schema, &options.copy_from];
+    prompt.len() + turns + tools + texts.into_iter().flatten().map(String::len).sum::<usize>()
 }

@@ -1,11 +1,11 @@
 //! The domain's nouns as `a{sv}`, with the keys and types that the API promises.
 
 use super::dict::{Dict, DictBuilder};
-use crate::assistant::{Answer, Citation, Event, ToolCall, Usage};
+use crate::assistant::{Answer, Citation, ClientCall, Event, ToolCall, Usage};
 use crate::governor::Conditions;
 use crate::models::ModelStatus;
 use crate::skills::{RoutedCall, SkillStatus};
-use hob_engine::Role;
+use hob_engine::{Role, TokenLogprob};
 use hob_index::types::{Hit, IndexState, IndexStatus};
 use std::path::Path;
 
@@ -16,13 +16,18 @@ pub fn path(path: &Path) -> String {
 
 /// The result of a request.
 pub fn answer(answer: Answer) -> Dict {
+    let of_skills = answer.tool_calls.into_iter().map(tool_call);
+    let calls: Vec<Dict> = of_skills.chain(answer.client_calls.into_iter().map(client_call)).collect();
+    let logprobs = answer.logprobs.map(|tokens| tokens.into_iter().map(token).collect::<Vec<_>>());
     DictBuilder::default()
         .put("text", answer.text)
         .put("finish_reason", answer.finish_reason)
         .put("route", answer.route)
         .put("model", answer.model)
         .put("citations", answer.citations.into_iter().map(citation).collect::<Vec<_>>())
-        .put("tool_calls", answer.tool_calls.into_iter().map(tool_call).collect::<Vec<_>>())
+        .put("tool_calls", calls)
+        .put_some("reasoning", Some(answer.reasoning).filter(|text| !text.is_empty()))
+        .put_some("logprobs", logprobs)
         .put("usage", usage(answer.usage))
         .done()
 }
@@ -34,7 +39,16 @@ fn usage(usage: Usage) -> Dict {
         .put("completion_tokens", usage.completion_tokens)
         .put("first_token_ms", usage.first_token_ms)
         .put("total_ms", usage.total_ms)
+        .put("queued_ms", usage.queued_ms)
+        .put("prompt_ms", usage.prompt_ms)
+        .put("threads", usage.threads)
+        .put("preempted", usage.preempted)
         .done()
+}
+
+fn token(token: TokenLogprob) -> Dict {
+    let top: Vec<(String, f64)> = token.top.into_iter().map(|(text, logprob)| (text, f64::from(logprob))).collect();
+    DictBuilder::default().put("text", token.text).put("logprob", f64::from(token.logprob)).put("top", top).done()
 }
 
 fn citation(citation: Citation) -> Dict {
@@ -57,6 +71,11 @@ pub fn tool_call(call: ToolCall) -> Dict {
         .done()
 }
 
+/// A call that the model wants and the caller carries out.
+fn client_call(call: ClientCall) -> Dict {
+    DictBuilder::default().put("id", call.id).put("name", call.name).put("arguments", call.arguments).done()
+}
+
 /// An event's kind and details.
 pub fn event(event: Event) -> (&'static str, Dict) {
     match event {
@@ -64,6 +83,7 @@ pub fn event(event: Event) -> (&'static str, Dict) {
         Event::Citation(source) => ("citation", citation(source)),
         Event::ToolCall(call) => ("tool_call", tool_call(call)),
         Event::ToolResult(call) => ("tool_result", tool_call(call)),
+        Event::ClientCall(call) => ("tool_call", client_call(call)),
         Event::Notice { text } => ("notice", DictBuilder::default().put("text", text).done()),
     }
 }
@@ -126,6 +146,7 @@ pub fn model(model: ModelStatus) -> Dict {
         .put("state", model.state)
         .put("pid", model.pid)
         .put("resident_bytes", model.resident)
+        .put("backend", model.backend)
         .put("size_bytes", model.entry.size)
         .put("architecture", header.map(|h| h.architecture.clone()).unwrap_or_default())
         .put("parameters", header.map_or(0, |h| h.parameters))

@@ -38,7 +38,7 @@ pub enum BusError {
 
 impl From<HobError> for BusError {
     fn from(error: HobError) -> Self {
-        let HobError { kind, message } = error;
+        let HobError { kind, message, .. } = error;
         match kind {
             Kind::InvalidArgument => Self::InvalidArgument(message),
             Kind::NotFound => Self::NotFound(message),

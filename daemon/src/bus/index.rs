@@ -1,9 +1,10 @@
 //! `org.hob.Index1`: the user's files, searched and followed.
 
-use super::assistant::{folder, one_of};
+use super::ask_options::{folder, one_of};
+use super::convert;
 use super::dict::{Dict, DictBuilder, Options};
+use super::door::Door;
 use super::error::BusError;
-use super::{convert, request};
 use crate::error::HobError;
 use hob_index::Index;
 use hob_index::types::{IndexState, Mode, Query};
@@ -21,6 +22,7 @@ const MAX_QUERY: usize = 16 << 10;
 /// The object behind `org.hob.Index1`.
 pub struct IndexInterface {
     pub(super) daemon: Arc<crate::Daemon>,
+    pub(super) door: Arc<Door>,
 }
 
 /// Finds what the user has, by words and by meaning.
@@ -88,10 +90,10 @@ impl IndexInterface {
             IndexState::Embedding => lexical && status.pending == 0,
             IndexState::Indexing | IndexState::Paused => false,
         });
-        let name = header.sender().map(|name| name.to_owned());
+        let guest = self.door.meet(&header, connection).await?;
         tokio::select! {
             done = done => done.map(|_| ()).map_err(|_| BusError::Cancelled("the daemon is stopping".into())),
-            () = request::caller_left(connection, name) => Ok(()),
+            () = guest.left() => Ok(()),
         }
     }
 

@@ -2,22 +2,25 @@
 //!
 //! The only room that knows zbus. Objects own nothing; everything is in [`crate::Daemon`].
 
+mod ask_options;
 mod assistant;
 mod convert;
 mod daemon;
 mod dict;
+mod door;
 mod error;
 mod index;
 mod models;
+mod openai;
+mod outlet;
 mod request;
 mod skills;
 mod text;
 
-use crate::permissions::Caller;
+use door::Door;
 use skills::SkillsInterface;
 use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
-use zbus::message::Header;
 use zbus::{Connection, connection};
 
 /// The root object.
@@ -28,16 +31,23 @@ pub const NAME: &str = "org.hob.Hob1";
 const TELL_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// Serves all interfaces on a connection that is being built: on a bus, or peer to peer in tests.
+/// Conversations of earlier runs are there again, where they were.
 pub fn serve(builder: connection::Builder<'static>, daemon: &Arc<crate::Daemon>) -> connection::Builder<'static> {
     let daemon = || daemon.clone();
-    builder
-        .serve_at(ROOT, assistant::AssistantInterface { daemon: daemon() })
-        .serve_at(ROOT, text::TextInterface { daemon: daemon() })
-        .serve_at(ROOT, index::IndexInterface { daemon: daemon() })
+    let shared = Arc::new(Door::default());
+    let door = || shared.clone();
+    let builder = builder
+        .serve_at(ROOT, assistant::AssistantInterface { daemon: daemon(), door: door() })
+        .serve_at(ROOT, text::TextInterface { daemon: daemon(), door: door() })
+        .serve_at(ROOT, index::IndexInterface { daemon: daemon(), door: door() })
         .serve_at(ROOT, models::ModelsInterface { daemon: daemon() })
-        .serve_at(ROOT, SkillsInterface { daemon: daemon() })
+        .serve_at(ROOT, SkillsInterface { daemon: daemon(), door: door() })
         .serve_at(ROOT, daemon::DaemonInterface { daemon: daemon() })
-        .serve_at(ROOT, zbus::fdo::ObjectManager)
+        .serve_at(ROOT, zbus::fdo::ObjectManager);
+    let sessions = daemon().assistant.sessions().ids();
+    sessions.into_iter().fold(builder, |builder, id| {
+        builder.serve_at(format!("{ROOT}/session/{id}"), assistant::Session { id, daemon: daemon() })
+    })
 }
 
 /// Connects to the session (or system) bus, serves everything, then takes the name: whoever sees
@@ -129,20 +139,5 @@ async fn notify_desktop(connection: &Connection, said: &crate::skills::Notificat
         connection.call_method(Some(service), "/org/freedesktop/Notifications", Some(service), "Notify", &body).await;
     if let Err(error) = shown {
         tracing::info!(%error, text = said.text, "no desktop showed a skill's notification");
-    }
-}
-
-/// Who called, as far as the bus tells.
-async fn caller_of(header: &Header<'_>, connection: &Connection) -> Caller {
-    let Some(sender) = header.sender().filter(|_| connection.is_bus()) else { return Caller::default() };
-    let pid = async {
-        zbus::fdo::DBusProxy::new(connection).await?.get_connection_unix_process_id(sender.to_owned().into()).await
-    };
-    match pid.await {
-        Ok(pid) => Caller::client(sender.to_string(), pid),
-        Err(error) => {
-            tracing::debug!(%error, "the bus does not tell who called");
-            Caller { name: sender.to_string(), ..Caller::default() }
-        }
     }
 }

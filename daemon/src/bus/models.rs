@@ -24,8 +24,8 @@ pub struct ModelsInterface {
 #[interface(name = "org.hob.Models1")]
 impl ModelsInterface {
     /// All models: id s, path s, role s ("chat", "embedding"), state s ("unloaded", "loading",
-    /// "loaded"), pid u, resident_bytes t, size_bytes t, architecture s, parameters t,
-    /// quantization s, languages as, answers s ("generating", "quoting", "unchecked"; empty for
+    /// "loaded"), pid u, resident_bytes t, backend s (which build of the compute kernels runs, e.g.
+    /// "zen4"; empty unless loaded), size_bytes t, architecture s, parameters t, quantization s, languages as, answers s ("generating", "quoting", "unchecked"; empty for
     /// embedding models), check_score d, default b, problem s.
     async fn list(&self) -> Result<Vec<Dict>, BusError> {
         self.daemon.models.refresh();
@@ -33,7 +33,7 @@ impl ModelsInterface {
     }
 
     /// Makes a model resident; `id` may also be the absolute path of a GGUF file. Options: none.
-    /// Returns name s, architecture s, parameters t, context u, pid u, resident_bytes t.
+    /// Returns id s, name s, architecture s, parameters t, context u, backend s, pid u, resident_bytes t.
     async fn load(&self, id: String, options: Dict) -> Result<Dict, BusError> {
         Options::new(options).end()?;
         self.daemon.models.refresh();
@@ -49,6 +49,7 @@ impl ModelsInterface {
             .put("architecture", info.architecture.clone())
             .put("parameters", info.parameters)
             .put("context", info.context)
+            .put("backend", info.backend.clone())
             .put("pid", lease.host().pid())
             .put("resident_bytes", crate::governor::resident_bytes(lease.host().pid()))
             .done())
@@ -80,7 +81,7 @@ impl ModelsInterface {
         let mut options = Options::new(options);
         let model = options.string("model")?;
         let priority =
-            super::assistant::one_of("priority", options.string("priority")?, &["interactive", "background"])?;
+            super::ask_options::one_of("priority", options.string("priority")?, &["interactive", "background"])?;
         options.end()?;
         let bytes: usize = texts.iter().map(String::len).sum();
         if texts.len() > MAX_TEXTS || bytes > MAX_BYTES {

@@ -1,26 +1,29 @@
 //! `org.hob.Request1`: a running request, its signals, its end.
 //!
 //! Signals go to the caller alone. The request ends when it is finished, when `Cancel` is called,
-//! or when its caller leaves the bus.
+//! when nobody reads what it says, or when its caller leaves the bus. Its object stays for a moment
+//! after its end, so that a stream can still be opened of a request that was over at once.
 
 use super::dict::{Dict, DictBuilder};
+use super::door::{Guest, Place};
 use super::error::BusError;
+use super::outlet::{Outlet, Said};
 use super::{ROOT, convert};
 use crate::assistant::{Answer, Update};
 use crate::error::{HobError, Kind};
-use futures_util::StreamExt;
 use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 use zbus::names::UniqueName;
 use zbus::object_server::SignalEmitter;
-use zbus::{Connection, DBusError, ObjectPath, OwnedObjectPath, interface};
+use zbus::{DBusError, ObjectPath, OwnedObjectPath, interface};
 
-/// Text is sent in pieces that are at least this far apart, so that a bus is not flooded.
-const COALESCE: Duration = Duration::from_millis(30);
-/// Updates that may wait for the bus.
+/// Updates that may wait for the outlet.
 const UPDATES: usize = 64;
 /// `Finished` status: done.
 const DONE: u32 = 0;
@@ -28,17 +31,26 @@ const DONE: u32 = 0;
 const FAILED: u32 = 1;
 /// `Finished` status: cancelled.
 const CANCELLED: u32 = 2;
+/// How long an object stays after its request's end.
+const LINGER: Duration = Duration::from_secs(2);
+/// How many objects stay so.
+const MOST_LINGERING: usize = 32;
 
-/// The object of one running request.
+/// The object of one request.
 pub struct Request {
-    cancel: std::sync::Arc<Notify>,
+    cancel: Arc<Notify>,
     /// Confirmations that wait for `Answer`, oldest first.
-    confirms: std::sync::Arc<Confirms>,
+    confirms: Arc<Confirms>,
+    /// Takes the write end of the caller's stream.
+    streams: mpsc::Sender<OpenStream>,
     caller: String,
 }
 
 #[derive(Default)]
 struct Confirms(Mutex<VecDeque<oneshot::Sender<bool>>>);
+
+/// A stream's write end, and who wants to know whether it was taken.
+type OpenStream = (OwnedFd, oneshot::Sender<Result<(), HobError>>);
 
 /// A request that a caller may follow.
 #[interface(name = "org.hob.Request1")]
@@ -58,21 +70,38 @@ impl Request {
         waiting.send(agreed).map_err(|_| BusError::Cancelled("the request has ended".into()))
     }
 
+    /// The request's updates as lines of JSON on a pipe, from the first one on, and its end: the
+    /// way for high rates. Each line is an object with type s ("delta", "event", "confirm",
+    /// "finished") and the arguments of the signal of that name. From then on only `Confirm` and
+    /// `Finished` also come as signals. Whoever reads slowly gets longer pieces; who reads nothing
+    /// for 30 s, or closes the pipe, cancels the request. Open it right after `Ask`: of what was
+    /// said before, 256 KiB are kept, and of a request that has ended for 2 s.
+    async fn open_stream(&self, #[zbus(header)] header: zbus::message::Header<'_>) -> Result<zbus::OwnedFd, BusError> {
+        self.only_caller(&header)?;
+        let failed = |e: std::io::Error| BusError::Internal(format!("a pipe could not be made: {e}"));
+        let (read, write) = std::io::pipe().map_err(failed)?;
+        let (told, taken) = oneshot::channel();
+        let ended = || BusError::NotFound("the request has ended; ask again, and open its stream at once".into());
+        self.streams.send((write.into(), told)).await.map_err(|_| ended())?;
+        taken.await.map_err(|_| ended())??;
+        Ok(OwnedFd::from(read).into())
+    }
+
     /// The next piece of text. kind: "answer" or "reasoning".
     #[zbus(signal)]
-    async fn delta(emitter: &SignalEmitter<'_>, kind: &str, text: &str) -> zbus::Result<()>;
+    pub async fn delta(emitter: &SignalEmitter<'_>, kind: &str, text: &str) -> zbus::Result<()>;
 
     /// A step on the way. kind: "route", "citation", "tool_call", "tool_result" or "notice".
     #[zbus(signal)]
-    async fn event(emitter: &SignalEmitter<'_>, kind: &str, details: Dict) -> zbus::Result<()>;
+    pub async fn event(emitter: &SignalEmitter<'_>, kind: &str, details: Dict) -> zbus::Result<()>;
 
     /// The action waits for `Answer`.
     #[zbus(signal)]
-    async fn confirm(emitter: &SignalEmitter<'_>, action: &str, details: Dict) -> zbus::Result<()>;
+    pub async fn confirm(emitter: &SignalEmitter<'_>, action: &str, details: Dict) -> zbus::Result<()>;
 
     /// The request is over. status: 0 done, 1 failed (result has `error` and `message`), 2 cancelled.
     #[zbus(signal)]
-    async fn finished(emitter: &SignalEmitter<'_>, status: u32, result: Dict) -> zbus::Result<()>;
+    pub async fn finished(emitter: &SignalEmitter<'_>, status: u32, result: Dict) -> zbus::Result<()>;
 }
 
 impl Request {
@@ -98,109 +127,166 @@ pub fn path(caller: Option<&UniqueName<'_>>, token: &str) -> Result<OwnedObjectP
 }
 
 /// Serves a request object and runs `work` until it ends, is cancelled or its caller leaves.
-pub async fn start<W, F>(
-    connection: &Connection,
-    caller: Option<UniqueName<'static>>,
-    token: &str,
-    work: W,
-) -> Result<OwnedObjectPath, HobError>
+pub async fn start<W, F>(guest: Guest, place: Place, token: &str, work: W) -> Result<OwnedObjectPath, HobError>
 where
     W: FnOnce(mpsc::Sender<Update>) -> F,
     F: Future<Output = Result<Answer, HobError>> + Send + 'static,
 {
-    let path = path(caller.as_ref(), token)?;
-    let cancel = std::sync::Arc::new(Notify::new());
-    let confirms = std::sync::Arc::new(Confirms::default());
-    let name = caller.as_ref().map(ToString::to_string).unwrap_or_default();
-    let request = Request { cancel: cancel.clone(), confirms: confirms.clone(), caller: name };
-    let failed = |e: zbus::Error| HobError::internal(format!("the request object: {e}"));
-    if connection.object_server().at(&path, request).await.map_err(failed)?.is_some() {
-        return Err(HobError::invalid("a request with this handle_token is still running; choose another one"));
-    }
-    let mut emitter = SignalEmitter::new(connection, path.clone()).map_err(failed)?;
-    if let Some(caller) = &caller {
+    let path = path(guest.name(), token)?;
+    let (cancel, confirms) = (Arc::new(Notify::new()), Arc::new(Confirms::default()));
+    let (streams, opened) = mpsc::channel(1);
+    let caller = guest.name().map(ToString::to_string).unwrap_or_default();
+    let request = Request { cancel: cancel.clone(), confirms: confirms.clone(), streams, caller };
+    serve(&guest, &path, request).await?;
+    let mut emitter = SignalEmitter::new(guest.connection(), path.clone()).map_err(failed)?;
+    if let Some(caller) = guest.name() {
         emitter = emitter.set_destination(caller.clone().into());
     }
     let (sender, updates) = mpsc::channel(UPDATES);
-    let work = work(sender);
-    let connection = connection.clone();
-    let object = path.clone();
-    tokio::spawn(async move {
-        let ended = tokio::select! {
-            ended = follow(work, updates, &emitter, &confirms) => ended,
-            () = cancel.notified() => Err(HobError::cancelled()),
-            () = caller_left(&connection, caller) => Err(HobError::cancelled()),
-        };
-        finish(&emitter, ended).await;
-        let removed = connection.object_server().remove::<Request, &ObjectPath<'_>>(&object).await;
-        if let Err(error) = removed {
-            tracing::warn!(%error, "a finished request object stayed");
-        }
-    });
+    let outlet = Outlet::new(emitter, guest.clone(), place);
+    let running = Running { guest, path: path.clone(), outlet, opened, confirms, cancel };
+    tokio::spawn(running.run(Box::pin(work(sender)), updates));
     Ok(path)
 }
 
-/// Runs the work and sends what it says, text coalesced.
-async fn follow(
-    work: impl Future<Output = Result<Answer, HobError>>,
-    mut updates: mpsc::Receiver<Update>,
-    emitter: &SignalEmitter<'_>,
-    confirms: &Confirms,
-) -> Result<Answer, HobError> {
-    let mut work = std::pin::pin!(work);
-    let mut ended = None;
-    let mut text = String::new();
-    let mut flush = tokio::time::interval(COALESCE);
-    flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
+async fn serve(guest: &Guest, path: &OwnedObjectPath, request: Request) -> Result<(), HobError> {
+    let server = guest.connection().object_server();
+    let Some(request) = server.at(path, request).await.map_err(failed)? else { return Ok(()) };
+    // The object of a request that has ended makes way.
+    if guest.door().claim(path, None) {
+        remove(guest, path).await;
+        if server.at(path, request).await.map_err(failed)?.is_none() {
+            return Ok(());
+        }
+    }
+    Err(HobError::invalid("a request with this handle_token is still running; choose another one"))
+}
+
+async fn remove(guest: &Guest, path: &OwnedObjectPath) {
+    if let Err(error) = guest.connection().object_server().remove::<Request, &ObjectPath<'_>>(path).await {
+        tracing::warn!(%error, "a finished request object stayed");
+    }
+}
+
+fn failed(error: zbus::Error) -> HobError {
+    HobError::internal(format!("the request object: {error}"))
+}
+
+/// A request under way.
+struct Running {
+    guest: Guest,
+    path: OwnedObjectPath,
+    outlet: Outlet,
+    opened: mpsc::Receiver<OpenStream>,
+    confirms: Arc<Confirms>,
+    cancel: Arc<Notify>,
+}
+
+type Work = Pin<Box<dyn Future<Output = Result<Answer, HobError>> + Send>>;
+
+impl Running {
+    async fn run(mut self, work: Work, updates: mpsc::Receiver<Update>) {
+        let guest = self.guest.clone();
+        let mut ours = true;
         tokio::select! {
-            biased;
-            update = updates.recv() => match update {
-                Some(Update::Delta { reasoning: false, text: piece }) => text.push_str(&piece),
-                Some(update) => {
-                    say(emitter, &mut text).await;
-                    pass_on(emitter, update, confirms).await;
-                }
-                None => break,
-            },
-            result = &mut work, if ended.is_none() => ended = Some(result),
-            _ = flush.tick(), if !text.is_empty() => say(emitter, &mut text).await,
+            () = guest.left() => {}
+            () = self.follow_to_the_end(work, updates) => ours = self.linger().await,
         }
-        // The work drops its sender when it ends, so the channel drains and closes after it.
-        if ended.is_some() && updates.is_empty() {
-            break;
+        if ours {
+            remove(&guest, &self.path).await;
         }
     }
-    say(emitter, &mut text).await;
-    match ended {
-        Some(result) => result,
-        None => work.await,
+
+    async fn follow_to_the_end(&mut self, work: Work, updates: mpsc::Receiver<Update>) {
+        let ended = self.follow(work, updates).await;
+        if ended.is_err() {
+            self.outlet.clear();
+        }
+        let (status, result) = result(ended);
+        self.outlet.end(status, result).await;
+    }
+
+    /// Runs the work to its end and tells what it says. Returning early drops it, which cancels it.
+    async fn follow(&mut self, mut work: Work, mut updates: mpsc::Receiver<Update>) -> Result<Answer, HobError> {
+        let mut ended = None;
+        let mut silent = false;
+        loop {
+            if silent && let Some(ended) = ended {
+                return ended;
+            }
+            let due = self.outlet.due(ended.is_none());
+            tokio::select! {
+                biased;
+                () = self.cancel.notified() => return Err(HobError::cancelled()),
+                Some(stream) = self.opened.recv() => open(&mut self.outlet, stream),
+                told = step(&mut self.outlet, due), if due.is_some() => told?,
+                update = updates.recv(), if !silent && self.outlet.has_room() => match update {
+                    Some(update) => self.outlet.take(said(update, &self.confirms)),
+                    // The work drops its sender when it ends, so nothing can follow.
+                    None => silent = true,
+                },
+                result = &mut work, if ended.is_none() => ended = Some(result),
+            }
+        }
+    }
+
+    /// Lets a stream be opened for a moment more; whether the object is still this request's.
+    async fn linger(&mut self) -> bool {
+        let (guest, door) = (self.guest.clone(), self.guest.door().clone());
+        let (serial, crowded_out) = door.linger(&self.path, MOST_LINGERING);
+        if let Some(path) = crowded_out {
+            remove(&guest, &path).await;
+        }
+        tokio::select! {
+            () = guest.left() => {}
+            () = self.open_late() => {}
+        }
+        door.claim(&self.path, Some(serial))
+    }
+
+    async fn open_late(&mut self) {
+        if let Ok(Some(stream)) = tokio::time::timeout(LINGER, self.opened.recv()).await {
+            open(&mut self.outlet, stream);
+            self.outlet.write_out().await;
+        }
     }
 }
 
-async fn say(emitter: &SignalEmitter<'_>, text: &mut String) {
-    if !text.is_empty() {
-        told(Request::delta(emitter, "answer", text).await);
-        text.clear();
+/// The outlet's next step, when it is due.
+async fn step(outlet: &mut Outlet, due: Option<Instant>) -> Result<(), HobError> {
+    match due {
+        None => Ok(()),
+        Some(due) => {
+            sleep_until(due).await;
+            outlet.step().await
+        }
     }
 }
 
-async fn pass_on(emitter: &SignalEmitter<'_>, update: Update, confirms: &Confirms) {
+fn open(outlet: &mut Outlet, (write, told): OpenStream) {
+    if told.send(outlet.open(write)).is_err() {
+        tracing::debug!("whoever opened a stream is gone");
+    }
+}
+
+/// An update as it is told.
+fn said(update: Update, confirms: &Confirms) -> Said {
     match update {
-        Update::Delta { text, .. } => told(Request::delta(emitter, "reasoning", &text).await),
+        Update::Delta { reasoning, text } => Said::Delta { reasoning, text },
         Update::Event(event) => {
             let (kind, details) = convert::event(event);
-            told(Request::event(emitter, kind, details).await);
+            Said::Event { kind, details }
         }
         Update::Confirm { action, call, agreed } => {
             confirms.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(agreed);
-            told(Request::confirm(emitter, &action, convert::tool_call(call)).await);
+            Said::Confirm { action, details: convert::tool_call(call) }
         }
     }
 }
 
-async fn finish(emitter: &SignalEmitter<'_>, ended: Result<Answer, HobError>) {
-    let (status, result) = match ended {
+/// The arguments of `Finished`.
+fn result(ended: Result<Answer, HobError>) -> (u32, Dict) {
+    match ended {
         Ok(answer) => (DONE, convert::answer(answer)),
         Err(error) => {
             let status = if error.kind == Kind::Cancelled { CANCELLED } else { FAILED };
@@ -208,33 +294,5 @@ async fn finish(emitter: &SignalEmitter<'_>, ended: Result<Answer, HobError>) {
             let name = BusError::from(error).name().to_string();
             (status, DictBuilder::default().put("error", name).put("message", message).done())
         }
-    };
-    told(Request::finished(emitter, status, result).await);
-}
-
-/// A signal that could not be sent means that the bus is gone, which ends the daemon elsewhere.
-fn told(sent: zbus::Result<()>) {
-    if let Err(error) = sent {
-        tracing::debug!(%error, "a signal was not sent");
     }
-}
-
-/// Completes when the caller's connection ends; never on a peer-to-peer connection.
-pub async fn caller_left(connection: &Connection, caller: Option<UniqueName<'static>>) {
-    let Some(caller) = caller.filter(|_| connection.is_bus()) else { return std::future::pending().await };
-    if let Err(error) = wait_until_left(connection, &caller).await {
-        tracing::warn!(%error, "the caller can't be watched; its request runs to the end");
-        std::future::pending::<()>().await;
-    }
-}
-
-async fn wait_until_left(connection: &Connection, caller: &UniqueName<'_>) -> zbus::Result<()> {
-    let bus = zbus::fdo::DBusProxy::new(connection).await?;
-    let mut left = bus.receive_name_owner_changed_with_args(&[(0, caller.as_str()), (2, "")]).await?;
-    // It may have left before the subscription was there.
-    if !bus.name_has_owner(caller.clone().into()).await? {
-        return Ok(());
-    }
-    left.next().await;
-    Ok(())
 }

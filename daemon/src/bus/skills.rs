@@ -1,8 +1,9 @@
 //! `org.hob.Skills1`: what the machine can do, and doing it.
 
+use super::convert;
 use super::dict::{Dict, DictBuilder, Options};
+use super::door::Door;
 use super::error::BusError;
-use super::{caller_of, convert};
 use crate::skills::CallOrigin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,6 +14,7 @@ use zbus::{Connection, interface};
 /// The object behind `org.hob.Skills1`.
 pub struct SkillsInterface {
     pub(super) daemon: Arc<crate::Daemon>,
+    pub(super) door: Arc<Door>,
 }
 
 /// Skills: intents with typed arguments, carried out in processes of their own.
@@ -58,8 +60,8 @@ impl SkillsInterface {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<String, BusError> {
         Options::new(options).end()?;
-        let caller = caller_of(&header, connection).await;
-        let origin = CallOrigin { caller: &caller, request: "" };
+        let guest = self.door.meet(&header, connection).await?;
+        let origin = CallOrigin { caller: &guest.caller, request: "" };
         Ok(self.daemon.skills.call(&skill, &intent, &json_arguments, &origin).await?.to_string())
     }
 

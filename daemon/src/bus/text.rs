@@ -1,9 +1,11 @@
 //! `org.hob.Text1`: the task verbs.
 
+use super::ask_options::{priority, request_token};
 use super::dict::{Dict, Options};
+use super::door::Door;
 use super::error::BusError;
-use super::{assistant::request_token, request};
-use crate::assistant::{TextOptions, TextTask};
+use super::request;
+use crate::assistant::{TextOptions, TextTask, check_text_task};
 use crate::error::HobError;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,13 +15,16 @@ use zbus::{Connection, OwnedObjectPath, interface};
 /// The object behind `org.hob.Text1`.
 pub struct TextInterface {
     pub(super) daemon: Arc<crate::Daemon>,
+    pub(super) door: Arc<Door>,
 }
 
 /// Works on a text. Each verb returns a request object; common options: path s (take the text from
-/// this file), model s, max_tokens u, handle_token s.
+/// this file), model s, max_tokens u, priority s ("interactive", "background"), handle_token s.
 #[interface(name = "org.hob.Text1")]
 impl TextInterface {
-    /// Says it in two or three sentences; nothing that the text does not say.
+    /// Says it in two or three sentences; nothing that the text does not say. Options of every verb:
+    /// path s (take the text from this file), model s, max_tokens u, priority s ("interactive",
+    /// "background"), handle_token s.
     async fn summarize(
         &self,
         text: String,
@@ -74,10 +79,13 @@ impl TextInterface {
         connection: &Connection,
     ) -> Result<OwnedObjectPath, BusError> {
         let (token, options) = parse(options)?;
-        let daemon = self.daemon.clone();
-        let work = move |updates| async move { daemon.assistant.text_task(task, &text, &options, &updates).await };
-        let name = header.sender().map(|name| name.to_owned());
-        Ok(request::start(connection, name, &token, work).await?)
+        check_text_task(&text)?;
+        let guest = self.door.meet(header, connection).await?;
+        let place = guest.take_place(text.len()).await?;
+        let (daemon, caller) = (self.daemon.clone(), guest.caller.clone());
+        let work =
+            move |updates| async move { daemon.assistant.text_task(task, &text, &options, &caller, &updates).await };
+        Ok(request::start(guest, place, &token, work).await?)
     }
 }
 
@@ -90,6 +98,7 @@ fn parse(options: Dict) -> Result<(String, TextOptions), HobError> {
         instruction: options.string("instruction")?,
         language: options.string("language")?,
         max_tokens: options.number32("max_tokens")?.unwrap_or(0),
+        priority: priority(&mut options)?,
     };
     options.end()?;
     Ok((token, parsed))

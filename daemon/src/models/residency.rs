@@ -4,7 +4,8 @@ use super::catalogue::{self, Entry};
 use super::checks::Checks;
 use crate::error::{HobError, Kind};
 use crate::governor::{Conditions, resident_bytes};
-use hob_engine::{LoadSpec, ModelInfo, ModelReply, ModelRequest, Role};
+use futures_util::future::join_all;
+use hob_engine::{CacheSpec, LoadSpec, ModelInfo, ModelReply, ModelRequest, Role};
 use hob_link::supervisor::{Host, HostSpec};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,6 +19,10 @@ pub type ModelHost = Host<ModelRequest, ModelReply>;
 
 /// How long a model's process may take to end by itself.
 const STOP_GRACE: Duration = Duration::from_millis(500);
+/// The same for a chat model, which writes down the prompts that it has evaluated.
+const CHAT_STOP_GRACE: Duration = Duration::from_secs(5);
+/// The same when the daemon ends, which has to be gone within 5 s itself.
+const LAST_STOP_GRACE: Duration = Duration::from_millis(4_000);
 /// Weights are mapped; KV, compute buffers and repacked weights come on top (measured on Q4 files).
 const OVERHEAD: f64 = 1.4;
 
@@ -40,6 +45,8 @@ pub struct Residency {
     pub threads: u32,
     /// Most bytes that hob's processes may hold; 0 for half of the machine's memory.
     pub budget: u64,
+    /// What chat models keep of evaluated prompts; the fingerprint is each model's own.
+    pub cache: CacheSpec,
 }
 
 /// All models of this daemon.
@@ -69,6 +76,8 @@ struct Loaded {
 struct Seen {
     state: &'static str,
     pid: u32,
+    /// Which kernels run; empty unless loaded.
+    backend: String,
     last_used: Instant,
 }
 
@@ -83,6 +92,8 @@ pub struct ModelStatus {
     pub pid: u32,
     /// What that process holds, in bytes.
     pub resident: u64,
+    /// Which build of the compute kernels runs, as the runtime names it; empty unless loaded.
+    pub backend: String,
     /// The one that is used when no model is named.
     pub default: bool,
     /// The grounded-QA check's result, when it has run.
@@ -147,13 +158,14 @@ impl Models {
     }
 
     fn status(&self, slot: &Slot, defaults: &[Option<String>]) -> ModelStatus {
-        let (state, pid) = {
+        let (state, pid, backend) = {
             let seen = lock(&slot.seen);
-            (seen.state, seen.pid)
+            (seen.state, seen.pid, seen.backend.clone())
         };
         ModelStatus {
             state,
             pid,
+            backend,
             resident: if pid == 0 { 0 } else { resident_bytes(pid) },
             default: defaults.iter().flatten().any(|id| *id == slot.entry.id),
             check: self.checks.get(&slot.entry.fingerprint),
@@ -232,7 +244,7 @@ impl Models {
         slot.show("loading", 0);
         let fresh = self.load(slot, role).await;
         match &fresh {
-            Ok(fresh) => slot.show("loaded", fresh.host.pid()),
+            Ok(fresh) => slot.show_loaded(fresh),
             Err(_) => slot.show("unloaded", 0),
         }
         let fresh = fresh?;
@@ -247,12 +259,17 @@ impl Models {
             Role::Chat => (self.how.context, self.how.threads),
             Role::Embedding | Role::Reranker => (0, 0),
         };
-        let spec = LoadSpec { path: slot.entry.path.clone(), role, context, threads, ..LoadSpec::default() };
+        let cache = match role {
+            Role::Chat => CacheSpec { fingerprint: slot.entry.fingerprint.clone(), ..self.how.cache.clone() },
+            Role::Embedding | Role::Reranker => CacheSpec::default(),
+        };
+        let spec = LoadSpec { path: slot.entry.path.clone(), role, context, threads, cache };
         let mut replies = host.request(ModelRequest::Load(spec)).await?;
         while let Some(reply) = replies.next().await? {
             match reply {
                 ModelReply::Loaded(info) => {
-                    tracing::info!(id = slot.entry.id, pid = host.pid(), context = info.context, "model loaded");
+                    let (pid, context, backend) = (host.pid(), info.context, &info.backend);
+                    tracing::info!(id = slot.entry.id, pid, context, backend, "model loaded");
                     return Ok(Loaded { host, info });
                 }
                 ModelReply::Failed(error) => return Err(error.into()),
@@ -292,7 +309,7 @@ impl Models {
                 return Err(HobError::new(Kind::OutOfBudget, message));
             };
             tracing::info!(id = victim.entry.id, "unloading an idle model to make room");
-            victim.unload().await;
+            victim.unload_unless_used().await;
         }
         Ok(())
     }
@@ -318,10 +335,9 @@ impl Models {
         let slot = lock(&self.slots).get(id).cloned();
         let slot =
             slot.ok_or_else(|| HobError::not_found(format!("there is no model \"{id}\"; see hob model list")))?;
-        if slot.leases.load(Ordering::Acquire) > 0 {
+        if !slot.unload_unless_used().await {
             return Err(HobError::new(Kind::Busy, format!("{id} is answering; try again when it has ended")));
         }
-        slot.unload().await;
         Ok(())
     }
 
@@ -334,7 +350,7 @@ impl Models {
             let unused = lock(&slot.seen).last_used.elapsed();
             if unused >= self.how.idle {
                 tracing::info!(id = slot.entry.id, "unloading a model that nobody uses");
-                slot.unload().await;
+                slot.unload_unless_used().await;
             } else {
                 next = next.min(self.how.idle - unused);
             }
@@ -384,30 +400,49 @@ impl Models {
         lock(&self.slots).get(id).is_some_and(|slot| lock(&slot.seen).state != "unloaded")
     }
 
-    /// Ends every model's process.
+    /// Ends every model's process, all at the same time.
     pub async fn shutdown(&self) {
         let slots: Vec<_> = lock(&self.slots).values().cloned().collect();
-        for slot in slots {
-            slot.unload().await;
-        }
+        join_all(slots.iter().map(|slot| slot.end())).await;
     }
 }
 
 impl Slot {
     fn new(entry: Entry) -> Self {
-        let seen = Seen { state: "unloaded", pid: 0, last_used: Instant::now() };
+        let seen = Seen { state: "unloaded", pid: 0, backend: String::new(), last_used: Instant::now() };
         Self { entry, loaded: tokio::sync::Mutex::new(None), seen: Mutex::new(seen), leases: AtomicUsize::new(0) }
     }
 
     fn show(&self, state: &'static str, pid: u32) {
-        let mut seen = lock(&self.seen);
-        *seen = Seen { state, pid, last_used: Instant::now() };
+        *lock(&self.seen) = Seen { state, pid, backend: String::new(), last_used: Instant::now() };
     }
 
-    async fn unload(&self) {
-        let gone = self.loaded.lock().await.take();
-        if let Some(loaded) = gone {
-            loaded.host.stop(STOP_GRACE).await;
+    fn show_loaded(&self, loaded: &Loaded) {
+        let (pid, backend) = (loaded.host.pid(), loaded.info.backend.clone());
+        *lock(&self.seen) = Seen { state: "loaded", pid, backend, last_used: Instant::now() };
+    }
+
+    /// Ends the model's process and waits until it is gone; false when somebody uses it. Whoever wants
+    /// the model meanwhile waits too, and then finds what the process has written down.
+    async fn unload_unless_used(&self) -> bool {
+        let mut loaded = self.loaded.lock().await;
+        // Leases are counted before they take the lock, so none can be under way unseen.
+        if self.leases.load(Ordering::Acquire) > 0 {
+            return false;
+        }
+        if let Some(gone) = loaded.take() {
+            gone.host.stop(if self.entry.role == Role::Chat { CHAT_STOP_GRACE } else { STOP_GRACE }).await;
+        }
+        self.show("unloaded", 0);
+        true
+    }
+
+    /// Ends the model's process, whoever uses it. One that is still being loaded has nothing to write
+    /// down and ends with the daemon.
+    async fn end(&self) {
+        let Ok(mut loaded) = tokio::time::timeout(STOP_GRACE, self.loaded.lock()).await else { return };
+        if let Some(gone) = loaded.take() {
+            gone.host.stop(if self.entry.role == Role::Chat { LAST_STOP_GRACE } else { STOP_GRACE }).await;
         }
         self.show("unloaded", 0);
     }

@@ -36,6 +36,12 @@ impl Caller {
         let program = fs::read_link(format!("/proc/{pid}/exe")).map(|p| p.display().to_string()).unwrap_or_default();
         Self { name, pid, program }
     }
+
+    /// One word for everything that shares this caller's turn: a process, however many connections
+    /// it opens, and not a program, since many run under the same interpreter.
+    pub fn identity(&self) -> String {
+        if self.pid == 0 { self.name.clone() } else { format!("{}[{}]", self.program, self.pid) }
+    }
 }
 
 /// One call of a skill.

@@ -42,7 +42,7 @@ pub use proxies::{
 pub use request::{DeltaKind, Finished, Request, Status, Update};
 pub use types::{
     Answer, Budget, Candidate, Citation, DaemonStatus, Hit, HostProcess, IndexCounters, IndexStatus, ModelInfo,
-    ModelProcess, Routing, SearchResult, SkillInfo, SkillProcess, SkippedFile, ToolCall, Usage,
+    ModelProcess, Routing, SearchResult, SkillInfo, SkillProcess, SkippedFile, TokenLogprob, ToolCall, Usage,
 };
 
 use std::collections::HashMap;

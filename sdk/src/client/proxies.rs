@@ -3,7 +3,7 @@
 //! This file owns names and types of the public D-Bus API as a client sees them, and nothing else. Options are listed
 //! with their D-Bus types; unknown ones are refused by the daemon.
 
-use zbus::{OwnedObjectPath, proxy};
+use zbus::{OwnedFd, OwnedObjectPath, proxy};
 
 use super::{Details, Options, Result};
 
@@ -14,13 +14,16 @@ pub trait Assistant {
     ///
     /// Options: `session o`, `model s`, `system s`, `context s` ("auto", "index", "none"), `answer s` ("auto",
     /// "quote", "generate"), `folder s`, `max_tokens u`, `temperature d`, `seed t`, `schema s` (JSON Schema), `stop as`,
-    /// `priority s` ("interactive", "background"), `language s`, `handle_token s`.
+    /// `priority s` ("interactive", "background"), `copy_from s`, `messages s` and `tools s` (JSON arrays as in OpenAI's
+    /// chat interface), `tool_choice s` ("auto", "required", "none"), `logprobs u`, `lora s`, `lora_scale d`,
+    /// `language s`, `handle_token s`. The interface's documentation says which of them go together.
     async fn ask(&self, prompt: &str, options: &Options) -> Result<OwnedObjectPath>;
 
     /// The same, waiting for the whole answer: its text, and the details that `Answer` describes.
     async fn complete(&self, prompt: &str, options: &Options) -> Result<(String, Details)>;
 
-    /// Opens a conversation; pass its path as option `session`.
+    /// Opens a conversation; pass its path as option `session`. Option `resume o` goes on with an earlier one, also
+    /// after the daemon was restarted.
     async fn open_session(&self, options: &Options) -> Result<OwnedObjectPath>;
 
     /// Gets a model ready before it is needed.
@@ -35,7 +38,7 @@ pub trait Session {
 }
 
 /// `org.hob.Text1`: tasks on a text. Options: `language s` (the target's), `instruction s`, `path s` (work on this
-/// file; the text is then empty), `max_tokens u`, `model s`, `handle_token s`.
+/// file; the text is then empty), `max_tokens u`, `model s`, `priority s`, `handle_token s`.
 #[proxy(interface = "org.hob.Text1", default_service = "org.hob.Hob1", default_path = "/org/hob/Hob1")]
 pub trait Text {
     /// Says the same in fewer words.
@@ -55,6 +58,8 @@ pub trait Request {
     async fn cancel(&self) -> Result<()>;
     /// Answers a `Confirm`.
     async fn answer(&self, confirmed: bool) -> Result<()>;
+    /// The request's updates from the first one on, as lines of JSON on a pipe; prefer [`super::Request::open_stream`].
+    async fn open_stream(&self) -> Result<OwnedFd>;
 }
 
 /// `org.hob.Index1`: search and the indexed folders.

@@ -202,6 +202,16 @@ impl Request {
         self.proxy().await?.answer(confirmed).await
     }
 
+    /// Opens a pipe with the request's updates as lines of JSON, from the first one on: the way for high rates, at the
+    /// reader's own pace. From then on only [`Update::Confirm`] and [`Update::Finished`] come here. A pipe that nobody
+    /// reads for 30 s, or that is closed, cancels the request.
+    ///
+    /// # Errors
+    /// When it is too late: open it right after asking.
+    pub async fn open_stream(&self) -> Result<std::os::fd::OwnedFd> {
+        Ok(self.proxy().await?.open_stream().await?.into())
+    }
+
     /// Cancels without waiting for anything.
     fn cancel_unheard(&self) {
         // Without a runtime nothing can be sent any more; the daemon then cancels when the connection closes.

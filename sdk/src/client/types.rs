@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 pub struct Answer {
     /// The answer's text.
     pub text: String,
-    /// Why it ended: "stop", "length", "not_found", ...
+    /// Why it ended: "stop", "length", "tool_calls", "not_found", ...
     pub finish_reason: String,
     /// What handled it: "retrieve", "skill" or "chat".
     pub route: String,
@@ -21,10 +21,28 @@ pub struct Answer {
     pub model: Option<String>,
     /// Where it is taken from.
     pub citations: Vec<Citation>,
-    /// What was done for it.
+    /// What was done for it, and what the model wants done.
     pub tool_calls: Vec<ToolCall>,
     /// What it took.
     pub usage: Usage,
+    /// What a reasoning model thought before it answered.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reasoning: String,
+    /// How likely each token was; only when option `logprobs` asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<Vec<TokenLogprob>>,
+}
+
+/// How likely a token of an answer was.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenLogprob {
+    /// The token's text.
+    pub text: String,
+    /// Natural logarithm of its probability.
+    pub logprob: f64,
+    /// The most likely tokens in its place, best first, with theirs.
+    pub top: Vec<(String, f64)>,
 }
 
 /// A sentence of a file that an answer rests on.
@@ -44,19 +62,28 @@ pub struct Citation {
     pub title: Option<String>,
 }
 
-/// A skill's intent that was carried out.
+/// A skill's intent that was carried out, or one of your own tools (option `tools`) that the model wants called: then
+/// call it, and ask again with the call and its result in option `messages`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ToolCall {
-    /// The skill's id.
+    /// The skill's id; empty for a tool of yours.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub skill: String,
-    /// The intent's name.
+    /// The intent's name; empty for a tool of yours.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub intent: String,
+    /// Of a tool of yours: tells this call apart from others of the conversation.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    /// Of a tool of yours: its name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// The arguments' object.
     #[serde(deserialize_with = "embedded_json")]
     pub arguments: Value,
-    /// The result's object.
-    #[serde(deserialize_with = "embedded_json")]
+    /// The result's object; null for a tool of yours.
+    #[serde(deserialize_with = "embedded_json", skip_serializing_if = "Value::is_null")]
     pub result: Value,
 }
 
@@ -74,6 +101,14 @@ pub struct Usage {
     pub first_token_ms: u32,
     /// Milliseconds until the end.
     pub total_ms: u32,
+    /// Milliseconds until work on it began.
+    pub queued_ms: u32,
+    /// Milliseconds of reading the prompt.
+    pub prompt_ms: u32,
+    /// Threads that the last token used.
+    pub threads: u32,
+    /// How often it made way for somebody who waits.
+    pub preempted: u32,
 }
 
 /// What a search found.
@@ -166,6 +201,9 @@ pub struct ModelInfo {
     pub pid: Option<u32>,
     /// Memory of that process.
     pub resident_bytes: Option<u64>,
+    /// Which build of the compute kernels runs, e.g. "zen4"; `None` while unloaded.
+    #[serde(deserialize_with = "absent_if_empty")]
+    pub backend: Option<String>,
     /// Size of the file.
     pub size_bytes: u64,
     /// The file.
@@ -386,6 +424,21 @@ mod tests {
         assert_eq!(answer.tool_calls[0].result, json!("not json"));
         let keys: Vec<String> = serde_json::to_value(&answer).unwrap().as_object().unwrap().keys().cloned().collect();
         assert_eq!(keys, ["text", "finish_reason", "route", "model", "citations", "tool_calls", "usage"]);
+        let call = serde_json::to_value(&answer.tool_calls[0]).unwrap();
+        assert_eq!(call, json!({"skill": "s", "intent": "I", "arguments": {"a": 1}, "result": "not json"}));
+    }
+
+    #[test]
+    fn a_call_of_ones_own_tool_has_its_own_keys() {
+        let answer: Answer = serde_json::from_value(json!({
+            "finish_reason": "tool_calls", "reasoning": "Hm.",
+            "tool_calls": [{"id": "c1", "name": "add", "arguments": "{\"a\":1}"}],
+            "logprobs": [{"text": "a", "logprob": -0.5, "top": [["a", -0.5], ["b", -1.5]]}],
+        }))
+        .unwrap();
+        let back = serde_json::to_value(&answer).unwrap();
+        assert_eq!(back["tool_calls"][0], json!({"id": "c1", "name": "add", "arguments": {"a": 1}}));
+        assert_eq!((&back["reasoning"], &back["logprobs"][0]["top"][1]), (&json!("Hm."), &json!(["b", -1.5])));
     }
 
     #[test]

@@ -1,0 +1,312 @@
+//! The door: who calls, how much each caller may have under way, and when it leaves.
+//!
+//! Owns: the callers that are on the bus, one subscription to their departures, the limits that keep
+//! a caller from taking the daemon for itself. Must not know: what a request does.
+//!
+//! What dbus-daemon does with a caller that never reads its socket: it keeps what the daemon sends,
+//! up to 127 MiB by default and 1 GB on most session buses, and then stops reading from the daemon,
+//! which so falls silent for everybody. (dbus-broker disconnects such a caller much earlier.) So the
+//! daemon counts what it sends to each caller and asks the bus every [`CHECK_EVERY`] bytes how much
+//! of it still lies there: see [`Door::reads`].
+
+use crate::error::{HobError, Kind};
+use crate::permissions::Caller;
+use futures_util::StreamExt;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OnceCell, watch};
+use zbus::message::{Header, Type};
+use zbus::names::UniqueName;
+use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, OwnedVariant};
+
+/// Requests that one caller may have under way.
+const MOST_OF_ONE: usize = 64;
+/// Requests of all callers.
+const MOST_OF_ALL: usize = 256;
+/// Bytes of all their texts.
+const MOST_BYTES: usize = 64 << 20;
+/// Bytes sent to a caller between two looks at whether it reads them.
+const CHECK_EVERY: u64 = 1 << 20;
+/// Unread bytes that a caller may leave on the bus before the daemon waits for it.
+const MOST_UNREAD: u64 = 1 << 20;
+/// How long the daemon waits for a caller that does not read.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it looks meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+const BUS: &str = "org.freedesktop.DBus";
+const BUS_PATH: &str = "/org/freedesktop/DBus";
+
+/// Everybody comes in here.
+#[derive(Default)]
+pub struct Door {
+    /// The callers that are on the bus, by unique name.
+    present: Mutex<HashMap<String, Arc<Present>>>,
+    busy: Mutex<Busy>,
+    lingering: Mutex<Lingering>,
+    watching: OnceCell<()>,
+    /// The bus does not tell how much lies unread.
+    blind: AtomicBool,
+}
+
+/// What is under way.
+#[derive(Default)]
+struct Busy {
+    all: usize,
+    bytes: usize,
+    by_caller: HashMap<String, usize>,
+}
+
+/// Objects of requests that have ended, oldest first, each with a number of its own.
+#[derive(Default)]
+struct Lingering {
+    objects: VecDeque<(OwnedObjectPath, u64)>,
+    next: u64,
+}
+
+/// A caller that is on the bus.
+struct Present {
+    name: UniqueName<'static>,
+    caller: OnceCell<Caller>,
+    /// Bytes sent since the last look.
+    sent: AtomicU64,
+    /// Dropped with the table's entry, which tells everybody who waits for it.
+    here: Mutex<Option<watch::Sender<()>>>,
+    left: watch::Receiver<()>,
+}
+
+/// A caller as one of its calls sees it.
+#[derive(Clone)]
+pub struct Guest {
+    /// Who it is, as far as the bus tells.
+    pub caller: Caller,
+    present: Option<Arc<Present>>,
+    connection: Connection,
+    door: Arc<Door>,
+}
+
+/// A request's place among those that are under way; given back when dropped.
+pub struct Place {
+    door: Arc<Door>,
+    caller: String,
+    bytes: usize,
+}
+
+impl Door {
+    /// Meets the sender of a message. Without a bus it is nobody in particular and never leaves.
+    pub async fn meet(self: &Arc<Self>, header: &Header<'_>, connection: &Connection) -> Result<Guest, HobError> {
+        let guest = |caller, present| Guest { caller, present, connection: connection.clone(), door: self.clone() };
+        let Some(sender) = header.sender().filter(|_| connection.is_bus()) else {
+            return Ok(guest(Caller::default(), None));
+        };
+        self.watching.get_or_try_init(|| self.watch(connection)).await.map_err(bus_failed)?;
+        let present = self.present(sender);
+        let caller = present.caller.get_or_try_init(|| identify(connection, sender)).await;
+        match caller {
+            Ok(caller) => Ok(guest(caller.clone(), Some(present.clone()))),
+            Err(error) => {
+                self.forget(sender.as_str());
+                Err(error)
+            }
+        }
+    }
+
+    fn present(&self, name: &UniqueName<'_>) -> Arc<Present> {
+        let entry = |name: &UniqueName<'_>| {
+            let (here, left) = watch::channel(());
+            let (caller, sent, here) = (OnceCell::new(), AtomicU64::new(0), Mutex::new(Some(here)));
+            Arc::new(Present { name: name.to_owned(), caller, sent, here, left })
+        };
+        lock(&self.present).entry(name.to_string()).or_insert_with(|| entry(name)).clone()
+    }
+
+    /// One subscription for all callers: unique names are never given twice, so a name without an
+    /// owner is a caller that has left.
+    async fn watch(self: &Arc<Self>, connection: &Connection) -> zbus::Result<()> {
+        let rule = MatchRule::builder()
+            .msg_type(Type::Signal)
+            .sender(BUS)
+            .interface(BUS)
+            .member("NameOwnerChanged")
+            .arg(2, "")
+            .build()?;
+        let mut departures = MessageStream::for_match_rule(rule, connection, None).await?;
+        let door = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = departures.next().await {
+                let Some(door) = door.upgrade() else { return };
+                match message.body().deserialize::<(String, String, String)>() {
+                    Ok((name, _, _)) => door.forget(&name),
+                    Err(error) => tracing::warn!(%error, "the bus told a departure in a way that is not understood"),
+                }
+            }
+        });
+        Ok(())
+    }
+
+    fn forget(&self, name: &str) {
+        if let Some(present) = lock(&self.present).remove(name) {
+            lock(&present.here).take();
+        }
+    }
+
+    /// Notes that an object outlives its request: its number, and the object that must go for it.
+    pub fn linger(&self, path: &OwnedObjectPath, most: usize) -> (u64, Option<OwnedObjectPath>) {
+        let mut lingering = lock(&self.lingering);
+        let serial = lingering.next;
+        lingering.next += 1;
+        let crowded = lingering.objects.len() >= most;
+        let crowded_out = if crowded { lingering.objects.pop_front() } else { None };
+        lingering.objects.push_back((path.clone(), serial));
+        (serial, crowded_out.map(|(path, _)| path))
+    }
+
+    /// Whether the object lingers (under this number); whoever is told so removes it.
+    pub fn claim(&self, path: &OwnedObjectPath, serial: Option<u64>) -> bool {
+        let mut lingering = lock(&self.lingering);
+        let is = |(of, number): &(OwnedObjectPath, u64)| of == path && serial.is_none_or(|serial| serial == *number);
+        let at = lingering.objects.iter().position(is);
+        at.and_then(|at| lingering.objects.remove(at)).is_some()
+    }
+
+    fn leave(&self, place: &Place) {
+        let mut busy = lock(&self.busy);
+        busy.all -= 1;
+        busy.bytes -= place.bytes;
+        if let Some(count) = busy.by_caller.get_mut(&place.caller) {
+            *count -= 1;
+            if *count == 0 {
+                busy.by_caller.remove(&place.caller);
+            }
+        }
+    }
+}
+
+impl Guest {
+    /// The caller's unique name; `None` without a bus.
+    pub fn name(&self) -> Option<&UniqueName<'static>> {
+        self.present.as_ref().map(|present| &present.name)
+    }
+
+    /// The connection that the caller was met on.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The door.
+    pub fn door(&self) -> &Arc<Door> {
+        &self.door
+    }
+
+    /// Takes a place for a request with so many bytes of text, or says that too much is under way.
+    pub async fn take_place(&self, bytes: usize) -> Result<Place, HobError> {
+        if let Some(present) = &self.present
+            && present.sent.load(Ordering::Relaxed) >= CHECK_EVERY
+            && let Some(unread) = self.unread(present).await.filter(|unread| *unread > MOST_UNREAD)
+        {
+            return busy(format!("{unread} bytes that were sent to you wait to be read; read them first"));
+        }
+        let caller = self.caller.identity();
+        let mut under_way = lock(&self.door.busy);
+        if under_way.by_caller.get(&caller).is_some_and(|count| *count >= MOST_OF_ONE) {
+            return busy(format!("you have {MOST_OF_ONE} requests under way; wait until some have ended"));
+        }
+        if under_way.all >= MOST_OF_ALL || under_way.bytes + bytes > MOST_BYTES {
+            return busy(format!("{} requests are under way; try again when some have ended", under_way.all));
+        }
+        under_way.all += 1;
+        under_way.bytes += bytes;
+        *under_way.by_caller.entry(caller.clone()).or_default() += 1;
+        Ok(Place { door: self.door.clone(), caller, bytes })
+    }
+
+    /// Completes when the caller has left the bus; never without one.
+    pub async fn left(&self) {
+        let Some(present) = &self.present else { return std::future::pending().await };
+        let mut left = present.left.clone();
+        while left.changed().await.is_ok() {}
+    }
+
+    /// Takes note that so much is sent to the caller, and waits while it leaves too much unread.
+    /// False when it does not read for [`PATIENCE`].
+    pub async fn reads(&self, bytes: usize) -> bool {
+        let Some(present) = &self.present else { return true };
+        if present.sent.fetch_add(bytes as u64, Ordering::Relaxed) + (bytes as u64) < CHECK_EVERY {
+            return true;
+        }
+        let until = tokio::time::Instant::now() + PATIENCE;
+        while self.unread(present).await.is_some_and(|unread| unread > MOST_UNREAD) {
+            if tokio::time::Instant::now() >= until {
+                return false;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        true
+    }
+
+    /// How much the bus keeps for the caller, in bytes; `None` when it does not tell.
+    async fn unread(&self, present: &Present) -> Option<u64> {
+        if self.door.blind.load(Ordering::Relaxed) {
+            return None;
+        }
+        let stats = "org.freedesktop.DBus.Debug.Stats";
+        let name = present.name.as_str();
+        let asked = self.connection.call_method(Some(BUS), BUS_PATH, Some(stats), "GetConnectionStats", &name).await;
+        let unread = asked.and_then(|reply| {
+            let figures: HashMap<String, OwnedVariant> = reply.body().deserialize()?;
+            Ok(figures.get("OutgoingBytes").and_then(|bytes| u32::try_from(bytes).ok()))
+        });
+        match unread {
+            Ok(Some(unread)) => {
+                if u64::from(unread) <= MOST_UNREAD {
+                    present.sent.store(0, Ordering::Relaxed);
+                }
+                Some(u64::from(unread))
+            }
+            // It has left, which ends its requests elsewhere.
+            Err(zbus::Error::FDO(error)) if matches!(*error, zbus::fdo::Error::NameHasNoOwner(_)) => None,
+            Ok(None) | Err(_) => {
+                tracing::debug!("this bus does not tell what its clients leave unread");
+                self.door.blind.store(true, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let door = self.door.clone();
+        door.leave(self);
+    }
+}
+
+/// Asks the bus who has this name; an error when it has left already.
+async fn identify(connection: &Connection, name: &UniqueName<'_>) -> Result<Caller, HobError> {
+    let method = "GetConnectionUnixProcessID";
+    let asked = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), method, &name.as_str()).await;
+    match asked.and_then(|reply| reply.body().deserialize::<u32>()) {
+        Ok(pid) => Ok(Caller::client(name.to_string(), pid)),
+        Err(zbus::Error::FDO(error)) if matches!(*error, zbus::fdo::Error::NameHasNoOwner(_)) => {
+            Err(HobError::cancelled())
+        }
+        Err(error) => {
+            tracing::debug!(%error, "the bus does not tell who called");
+            Ok(Caller { name: name.to_string(), ..Caller::default() })
+        }
+    }
+}
+
+fn busy<T>(message: String) -> Result<T, HobError> {
+    Err(HobError::new(Kind::Busy, message))
+}
+
+fn bus_failed(error: zbus::Error) -> HobError {
+    HobError::internal(format!("the bus does not tell when callers leave: {error}"))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
