@@ -27,7 +27,7 @@ install: ## install under PREFIX (default /usr/local), inside DESTDIR if given
 uninstall: ## remove what `make install` put there
 	@scripts/install.sh --remove
 
-bench: ## retrieval and asking over HOB_DATA, results in bench/results
+bench: ## the engine against llama.cpp, retrieval and asking over HOB_DATA; results in bench/results
 	@scripts/bench.sh
 
 soak: ## ten minutes of everything at once, with children killed

@@ -202,12 +202,14 @@ def revision():
     return done.stdout.strip() or "unknown"
 
 
-def write_result(name, title, arguments, lines):
-    """Print the lines and write bench/results/NAME.md with what is needed to repeat them."""
-    print("\n".join(lines))
+def write_result(name, title, arguments, lines, command=None, shown=False):
+    """Print the lines, unless they were shown, and write bench/results/NAME.md with what is needed to repeat them."""
+    if not shown:
+        print("\n".join(lines))
     folder = ROOT / "bench" / "results"
     folder.mkdir(exist_ok=True)
     today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    head = [f"# {title}", "", f"- command: `bench/{name}.py {shlex.join(arguments)}`".rstrip(" `") + "`",
+    command = " ".join([command or f"bench/{name}.py", shlex.join(arguments)]).strip()
+    head = [f"# {title}", "", f"- command: `{command}`",
             f"- revision: {revision()}", f"- machine: {machine()}", f"- date: {today}", ""]
     (folder / f"{name}.md").write_text("\n".join(head + lines) + "\n", encoding="utf-8")

@@ -19,7 +19,7 @@ export HOB_TEST_MODELS
 step "scripts"
 for script in scripts/*.sh examples/home/Code/*.sh .ci/run; do bash -n "$script"; done
 python=$(find_python)
-"$python" - scripts/*.py bench/*.py examples/*.py <<'CHECK'
+"$python" - scripts/*.py bench/*.py bench/*/*.py examples/*.py <<'CHECK'
 import ast, sys
 for path in sys.argv[1:]:
     with open(path, encoding="utf-8") as f:

@@ -1,0 +1,39 @@
+"""Scenario: one request on a machine that does nothing else, against llama-bench with as many threads.
+
+Owns: what is asked. hob's rates are its own figures per request; the client's clock is shown beside them.
+"""
+
+import words
+from client import HobError
+from server import bench
+
+PROMPT, ANSWER = 512, 128
+
+
+def alone(b):
+    """Decode and prefill of both models."""
+    for label, model in b.chat_models():
+        b.caller.ask("Say hello.", model=model, max_tokens=2)  # loads it
+        hob = {"prefill": [], "decode": [], "seen": []}
+        peer = {"prefill": [], "decode": []}
+        for turn in range(b.rounds):
+            read = b.caller.ask(words.of_tokens(PROMPT, b.fresh()), model=model, max_tokens=1)
+            hob["prefill"].append(read.prefill_rate)
+            try:
+                written = b.caller.ask(words.story(turn), model=model, system=b.system, max_tokens=ANSWER)
+                hob["decode"].append(written.decode_rate)
+                seconds = written.ended - written.deltas[0][0]
+                hob["seen"].append((written.usage["completion_tokens"] - 1) / seconds)
+            except (HobError, IndexError) as e:
+                b.report.failed(f"{label}: decode", e)
+            prefill, decode = bench(model, b.threads, PROMPT, ANSWER)
+            peer["prefill"].append(prefill)
+            peer["decode"].append(decode)
+        b.report.ratio(f"{label}: decode, {b.threads} threads (peer: llama-bench)", hob["decode"], peer["decode"],
+                       " tok/s", least=0.97)
+        b.report.ratio(f"{label}: the same by the client's clock", hob["seen"], peer["decode"], " tok/s")
+        b.report.ratio(f"{label}: prefill of {PROMPT} (peer: llama-bench)", hob["prefill"], peer["prefill"], " tok/s",
+                       least=0.97)
+
+
+SCENARIOS = {"alone": ("one request on an idle machine", alone)}

@@ -1,0 +1,122 @@
+"""Scenarios: several clients at once; and one who waits while others let the machine work in the background.
+
+Owns: the clients' prompts and who asks when.
+"""
+
+import time
+
+import words
+from client import FAILED, HobError, all_of, pause, wait
+from server import Background, at_once, server
+from session import percentile
+
+CLIENTS, ANSWER = 4, 96
+BACKGROUND_ANSWER, SHORT_ANSWER, BETWEEN_SECONDS, MOST_SECONDS = 200, 8, 0.4, 45
+
+
+def four(b):
+    """Four clients with different prompts: tokens per second of all together."""
+    callers = [b.new_caller() for _ in range(CLIENTS)]
+    hob, peer = [], []
+    with server(b.chat, CLIENTS) as running:
+        b.caller.ask("Say hello.", max_tokens=2)
+        running.chat("Say hello.", b.system, 2)
+        for turn in range(b.rounds):
+            prompts = [words.story(turn * CLIENTS + which) for which in range(CLIENTS)]
+            began = time.perf_counter()
+            answers = all_of([caller.start(prompt, system=b.system, max_tokens=ANSWER)
+                              for caller, prompt in zip(callers, prompts)])
+            seconds = max(answer.ended for answer in answers) - began
+            hob.append(sum(answer.usage["completion_tokens"] for answer in answers) / seconds)
+            replies, seconds = at_once([lambda prompt=prompt: running.chat(prompt, b.system, ANSWER)
+                                        for prompt in prompts])
+            peer.append(sum(reply.completion_tokens for reply in replies) / seconds)
+    for caller in callers:
+        caller.leave()
+    b.report.ratio(f"{CLIENTS} clients, {ANSWER} tokens each, prompts included (peer: llama-server -np {CLIENTS})", hob,
+                   peer, " tok/s", least=1.1)
+
+
+class HobBackground:
+    """Clients on connections of their own, each asking again as soon as its answer has ended."""
+
+    def __init__(self, b):
+        self.system = b.system
+        self.stopping = False
+        self.running = {}
+        self.failed = []
+        self.callers = [b.new_caller() for _ in range(CLIENTS)]
+        for which in range(CLIENTS):
+            self.next(which, which)
+
+    def next(self, which, turn):
+        def ended(request):
+            if request.status == FAILED:
+                self.failed.append(request.error)
+            elif not self.stopping:
+                self.next(which, turn + CLIENTS)
+
+        self.running[which] = self.callers[which].start(
+            words.story(turn), on_end=ended, system=self.system, priority="background", max_tokens=BACKGROUND_ANSWER)
+
+    def end(self):
+        self.stopping = True
+        for request in self.running.values():
+            if request.ended is None:
+                request.cancel()
+        wait(lambda: all(request.ended is not None for request in self.running.values()), 60, "ending the background")
+        for caller in self.callers:
+            caller.leave()
+        if self.failed:
+            raise HobError(f"a background request failed: {self.failed[0]}")
+
+
+def hob_first_tokens(b, count):
+    background = HobBackground(b)
+    times, limit = [], time.perf_counter() + MOST_SECONDS
+    try:
+        pause(1.0)
+        while len(times) < count and time.perf_counter() < limit:
+            answer = b.caller.ask(words.question(b.fresh()), system=b.system, priority="interactive",
+                                  max_tokens=SHORT_ANSWER)
+            times.append(answer.first_token)
+            pause(BETWEEN_SECONDS)
+    finally:
+        background.end()
+    return times
+
+
+def server_first_tokens(b, running, count):
+    times, limit = [], time.perf_counter() + MOST_SECONDS
+    story = lambda which, turn: running.chat(  # noqa: E731
+        words.story(which + turn * CLIENTS), b.system, BACKGROUND_ANSWER)
+    with Background(story, CLIENTS):
+        time.sleep(1.0)  # the background is to be under way
+        while len(times) < count and time.perf_counter() < limit:
+            question = words.question(b.fresh())
+            times.append(running.chat(question, b.system, SHORT_ANSWER, stream=True).first_token)
+            time.sleep(BETWEEN_SECONDS)
+    return times
+
+
+def waiting(b):
+    """First text of an interactive request while four background ones run."""
+    halves = 1 if b.quick else 2
+    count = 5 if b.quick else 10
+    hob, peer = [], []
+    with server(b.chat, CLIENTS + 1) as running:
+        b.caller.ask("Say hello.", system=b.system, max_tokens=2)
+        running.chat("Say hello.", b.system, 2)
+        for _ in range(halves):
+            hob += [1000 * seconds for seconds in hob_first_tokens(b, count)]
+            peer += [1000 * seconds for seconds in server_first_tokens(b, running, count)]
+    what = f"first text of an interactive request under {CLIENTS} background ones"
+    b.report.ratio(f"{what}: p95 of {len(hob)} (peer: llama-server -np {CLIENTS + 1}, a slot for everybody)",
+                   [percentile(hob, 0.95)], [percentile(peer, 0.95)], " ms", most=0.5)
+    b.report.ratio(f"{what}: median", [percentile(hob, 0.5)], [percentile(peer, 0.5)], " ms")
+
+
+SCENARIOS = {
+    "four": ("four clients at once", four),
+    "waiting": ("somebody waits while the machine works in the background", waiting),
+}

@@ -1,0 +1,79 @@
+"""What a scenario found: rows of a table, with ratios, spread, goal, and whether it was met.
+
+Owns: medians, spreads and how they are written. Knows nothing of what is measured.
+"""
+
+import os
+import statistics
+
+
+def number(value):
+    """Three digits that matter, never in powers of ten."""
+    if value != value:
+        return "none"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:.{digits}f}"
+
+
+def spread(values, unit=""):
+    """The median, with the least and the most when there are several."""
+    if not values:
+        return "none"
+    middle = f"{number(statistics.median(values))}{unit}"
+    return middle if len(values) == 1 else f"{middle} ({number(min(values))} to {number(max(values))})"
+
+
+class Report:
+    """The rows of all scenarios, printed as they come."""
+
+    def __init__(self):
+        self.lines = []
+        self.missed = []
+
+    def say(self, line):
+        print(line, flush=True)
+        self.lines.append(line)
+
+    def begin(self, name, title):
+        load = " ".join(f"{value:.2f}" for value in os.getloadavg())
+        for line in ("", f"## {name}: {title}", "", f"Load average at its beginning: {load}.", "",
+                     "| what | hob | peer | ratio or figure | goal | met |", "|---|---|---|---|---|---|"):
+            self.say(line)
+
+    def row(self, what, hob="", peer="", figure="", goal="", met=None):
+        if met is False:
+            self.missed.append(what)
+        word = {True: "yes", False: "**no**", None: ""}[met]
+        self.say(f"| {what} | {hob} | {peer} | {figure} | {goal} | {word} |")
+
+    def ratio(self, what, hob, peer, unit, least=None, most=None):
+        """`hob` over `peer`, both measured in turns; the ratio of the medians, and the spread of the single ones.
+
+        `least` or `most` is the goal of the ratio. Returns the ratio.
+        """
+        goal = f">= {least:g}x" if least is not None else f"<= {most:g}x" if most is not None else ""
+        if not hob or not peer:
+            return self.row(what, spread(hob, unit), spread(peer, unit), "not measured", goal, False if goal else None)
+        ratio = statistics.median(hob) / statistics.median(peer)
+        single = [a / b for a, b in zip(hob, peer)]
+        figure = f"{ratio:.2f}x"
+        if len(single) > 1:
+            figure += f" ({min(single):.2f} to {max(single):.2f})"
+        met = ratio >= least if least is not None else ratio <= most if most is not None else None
+        self.row(what, spread(hob, unit), spread(peer, unit), figure, goal, met)
+        return ratio
+
+    def at_most(self, what, value, unit, most, hob="", peer=""):
+        """One figure with an upper bound."""
+        known = value is not None and value == value
+        figure = f"{number(value)}{unit}" if known else "not measured"
+        self.row(what, hob, peer, figure, f"<= {most:g}{unit}", known and value <= most)
+
+    def plain(self, what, hob="", peer="", figure=""):
+        """A figure without a goal."""
+        self.row(what, hob, peer, figure)
+
+    def failed(self, what, reason):
+        """A scenario or a part of one that could not be measured."""
+        text = " ".join(str(reason).replace("|", "/").split())[:200]
+        self.row(what, figure=f"could not be measured: {text}", met=False)
