@@ -13,6 +13,7 @@ PROMPT, ANSWER = 512, 128
 def alone(b):
     """Decode and prefill of both models."""
     for label, model in b.chat_models():
+        threads = set()
         b.caller.ask("Say hello.", model=model, max_tokens=2)  # loads it
         hob = {"prefill": [], "decode": [], "seen": []}
         peer = {"prefill": [], "decode": []}
@@ -22,6 +23,7 @@ def alone(b):
             try:
                 written = b.caller.ask(words.story(turn), model=model, system=b.system, max_tokens=ANSWER)
                 hob["decode"].append(written.decode_rate)
+                threads.add(written.usage.get("threads"))
                 seconds = written.ended - written.deltas[0][0]
                 hob["seen"].append((written.usage["completion_tokens"] - 1) / seconds)
             except (HobError, IndexError) as e:
@@ -32,6 +34,8 @@ def alone(b):
         b.report.ratio(f"{label}: decode, {b.threads} threads (peer: llama-bench)", hob["decode"], peer["decode"],
                        " tok/s", least=0.97)
         b.report.ratio(f"{label}: the same by the client's clock", hob["seen"], peer["decode"], " tok/s")
+        if None not in threads:
+            b.report.plain(f"{label}: threads of hob's last step", figure=", ".join(map(str, sorted(threads))))
         b.report.ratio(f"{label}: prefill of {PROMPT} (peer: llama-bench)", hob["prefill"], peer["prefill"], " tok/s",
                        least=0.97)
 

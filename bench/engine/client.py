@@ -97,7 +97,8 @@ class Running:
             self.caller.connection.call_sync(NAME, self.path, "org.hob.Request1", "Cancel", None, None,
                                              Gio.DBusCallFlags.NONE, 10_000, None)
         except GLib.Error as e:
-            raise HobError(e.message) from None
+            # It may have ended by itself just before; its last signal is then on the way.
+            wait(lambda: self.ended is not None, 5, f"a cancel that hob refused ({e.message})")
         self.cancelled_at = time.perf_counter()
         return asked
 

@@ -11,8 +11,8 @@ import time
 
 import words
 from client import HobError, pause, wait
+from report import percentile
 from server import bench, server
-from session import percentile
 
 TEXTS, AT_ONCE, LEAST, MOST, TOKENS_PER_WORD = 192, 64, 50, 250, 1.2
 PEER_PROMPTS = (128, 256)

@@ -11,8 +11,7 @@ import time
 
 import words
 from client import FAILED, HobError, pause, wait
-from report import spread
-from session import percentile
+from report import percentile, spread
 
 LONG_PROMPT, LONG_ANSWER, SMALL_ANSWER = 1500, 400, 3
 

@@ -56,7 +56,7 @@ def schema(b):
 def quotes_of(answer):
     """The quotes in an answer, whole or cut short; the last one may be a part."""
     _, _, inside = answer.partition("[")
-    # A string that is cut in the middle of an escape ends before it.
+    # Every second match is what stands between two strings; one that is cut inside an escape ends before it.
     return [json.loads(f'"{raw}"', strict=False) for raw in re.findall(r'"((?:[^"\\]|\\[^u]|\\u.{4})*)', inside)[::2]]
 
 

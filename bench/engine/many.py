@@ -7,34 +7,36 @@ import time
 
 import words
 from client import FAILED, HobError, all_of, pause, wait
+from report import percentile
 from server import Background, at_once, server
-from session import percentile
 
-CLIENTS, ANSWER = 4, 96
+CLIENTS, ANSWER = 4, {"SmolLM2-135M": 96, "random 0.5B": 48}
 BACKGROUND_ANSWER, SHORT_ANSWER, BETWEEN_SECONDS, MOST_SECONDS = 200, 8, 0.4, 45
 
 
 def four(b):
     """Four clients with different prompts: tokens per second of all together."""
-    callers = [b.new_caller() for _ in range(CLIENTS)]
-    hob, peer = [], []
-    with server(b.chat, CLIENTS) as running:
-        b.caller.ask("Say hello.", max_tokens=2)
-        running.chat("Say hello.", b.system, 2)
-        for turn in range(b.rounds):
-            prompts = [words.story(turn * CLIENTS + which) for which in range(CLIENTS)]
-            began = time.perf_counter()
-            answers = all_of([caller.start(prompt, system=b.system, max_tokens=ANSWER)
-                              for caller, prompt in zip(callers, prompts)])
-            seconds = max(answer.ended for answer in answers) - began
-            hob.append(sum(answer.usage["completion_tokens"] for answer in answers) / seconds)
-            replies, seconds = at_once([lambda prompt=prompt: running.chat(prompt, b.system, ANSWER)
-                                        for prompt in prompts])
-            peer.append(sum(reply.completion_tokens for reply in replies) / seconds)
-    for caller in callers:
-        caller.leave()
-    b.report.ratio(f"{CLIENTS} clients, {ANSWER} tokens each, prompts included (peer: llama-server -np {CLIENTS})", hob,
-                   peer, " tok/s", least=1.1)
+    for label, model in b.chat_models():
+        callers = [b.new_caller() for _ in range(CLIENTS)]
+        hob, peer = [], []
+        most = ANSWER[label]
+        with server(model, CLIENTS) as running:
+            b.caller.ask("Say hello.", model=model, max_tokens=2)
+            running.chat("Say hello.", b.system, 2)
+            for turn in range(b.rounds):
+                prompts = [words.story(turn * CLIENTS + which) for which in range(CLIENTS)]
+                began = time.perf_counter()
+                answers = all_of([caller.start(prompt, model=model, system=b.system, max_tokens=most)
+                                  for caller, prompt in zip(callers, prompts)])
+                seconds = max(answer.ended for answer in answers) - began
+                hob.append(sum(answer.usage["completion_tokens"] for answer in answers) / seconds)
+                replies, seconds = at_once([lambda prompt=prompt: running.chat(prompt, b.system, most)
+                                            for prompt in prompts])
+                peer.append(sum(reply.completion_tokens for reply in replies) / seconds)
+        for caller in callers:
+            caller.leave()
+        b.report.ratio(f"{label}: {CLIENTS} clients, {most} tokens each, prompts included "
+                       f"(peer: llama-server -np {CLIENTS})", hob, peer, " tok/s", least=1.1)
 
 
 class HobBackground:
@@ -44,7 +46,7 @@ class HobBackground:
         self.system = b.system
         self.stopping = False
         self.running = {}
-        self.failed = []
+        self.failed, self.done, self.preempted = [], 0, 0
         self.callers = [b.new_caller() for _ in range(CLIENTS)]
         for which in range(CLIENTS):
             self.next(which, which)
@@ -54,6 +56,8 @@ class HobBackground:
             if request.status == FAILED:
                 self.failed.append(request.error)
             elif not self.stopping:
+                self.done += 1
+                self.preempted += request.usage.get("preempted", 0)
                 self.next(which, turn + CLIENTS)
 
         self.running[which] = self.callers[which].start(
@@ -83,7 +87,7 @@ def hob_first_tokens(b, count):
             pause(BETWEEN_SECONDS)
     finally:
         background.end()
-    return times
+    return times, background
 
 
 def server_first_tokens(b, running, count):
@@ -103,17 +107,20 @@ def waiting(b):
     """First text of an interactive request while four background ones run."""
     halves = 1 if b.quick else 2
     count = 5 if b.quick else 10
-    hob, peer = [], []
+    hob, peer, ended, preempted = [], [], 0, 0
     with server(b.chat, CLIENTS + 1) as running:
         b.caller.ask("Say hello.", system=b.system, max_tokens=2)
         running.chat("Say hello.", b.system, 2)
         for _ in range(halves):
-            hob += [1000 * seconds for seconds in hob_first_tokens(b, count)]
+            times, background = hob_first_tokens(b, count)
+            hob += [1000 * seconds for seconds in times]
+            ended, preempted = ended + background.done, preempted + background.preempted
             peer += [1000 * seconds for seconds in server_first_tokens(b, running, count)]
     what = f"first text of an interactive request under {CLIENTS} background ones"
     b.report.ratio(f"{what}: p95 of {len(hob)} (peer: llama-server -np {CLIENTS + 1}, a slot for everybody)",
                    [percentile(hob, 0.95)], [percentile(peer, 0.95)], " ms", most=0.5)
     b.report.ratio(f"{what}: median", [percentile(hob, 0.5)], [percentile(peer, 0.5)], " ms")
+    b.report.plain("background answers that ended meanwhile", hob=str(ended), figure=f"preempted {preempted} times")
 
 
 SCENARIOS = {

@@ -1,10 +1,19 @@
 """What a scenario found: rows of a table, with ratios, spread, goal, and whether it was met.
 
-Owns: medians, spreads and how they are written. Knows nothing of what is measured.
+Owns: medians, spreads, percentiles and how they are written. Knows nothing of what is measured.
 """
 
+import math
 import os
+import pathlib
 import statistics
+import time
+
+
+def percentile(values, share):
+    """The smallest value that at least `share` of all values do not exceed."""
+    values = sorted(values)
+    return values[max(0, math.ceil(len(values) * share) - 1)] if values else float("nan")
 
 
 def number(value):
@@ -23,6 +32,19 @@ def spread(values, unit=""):
     return middle if len(values) == 1 else f"{middle} ({number(min(values))} to {number(max(values))})"
 
 
+def idle_share(seconds=0.5):
+    """How much of the processors nobody used for a moment, 0 to 1. Unlike the load average it knows no past."""
+
+    def ticks():
+        fields = [int(field) for field in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return fields[3] + fields[4], sum(fields)
+
+    idle, every = ticks()
+    time.sleep(seconds)
+    idle_later, every_later = ticks()
+    return (idle_later - idle) / max(1, every_later - every)
+
+
 class Report:
     """The rows of all scenarios, printed as they come."""
 
@@ -36,7 +58,8 @@ class Report:
 
     def begin(self, name, title):
         load = " ".join(f"{value:.2f}" for value in os.getloadavg())
-        for line in ("", f"## {name}: {title}", "", f"Load average at its beginning: {load}.", "",
+        before = f"Just before, the processors were {100 * idle_share():.0f} % idle; load average {load}."
+        for line in ("", f"## {name}: {title}", "", before, "",
                      "| what | hob | peer | ratio or figure | goal | met |", "|---|---|---|---|---|---|"):
             self.say(line)
 

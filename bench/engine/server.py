@@ -6,7 +6,6 @@ Owns: starting and ending them, by process. Knows nothing of scenarios. Everythi
 import contextlib
 import http.client
 import json
-import pathlib
 import socket
 import subprocess
 import tempfile
@@ -196,10 +195,12 @@ class Background:
             thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self.stopping.set()
         for thread in self.threads:
             thread.join()
+        if self.failures and kind is None:
+            raise ServerError(f"a background request failed: {self.failures[0]}")
 
 
 def at_once(asks):
@@ -222,7 +223,3 @@ def at_once(asks):
     if failures:
         raise ServerError(str(failures[0]))
     return results, time.perf_counter() - began
-
-
-def models_folder():
-    return pathlib.Path(peers.models.default_destination())
