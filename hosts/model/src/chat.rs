@@ -6,8 +6,12 @@
 
 use crate::adapters::{Adapters, Group};
 use crate::context::{Context, Item, Shape, Step};
-use crate::grammar::{Constraint, Grammars};
+use crate::format::{Format, Reader};
+use crate::grammar::Grammars;
+use crate::guide::Guide;
 use crate::loaded::Loaded;
+use crate::marked::Marked;
+use crate::output::Output;
 use crate::pace::Pace;
 use crate::prompt::{self, Controls};
 use crate::run::{Means, Prompt, Run};
@@ -17,7 +21,7 @@ use crate::sequences::{Keep, Sequences, common};
 use crate::template::Template;
 use crate::threads::{Threads, Work};
 use crate::wire::{Job, Wire, cancelled};
-use hob_engine::{EngineError, Finish, GenerateSpec, LoadSpec, ModelReply, ModelRequest, Priority};
+use hob_engine::{EngineError, Finish, GenerateSpec, LoadSpec, ModelReply, ModelRequest, Priority, ToolChoice};
 use llama_cpp_2::vocab::LlamaVocab;
 use std::time::{Duration, Instant};
 
@@ -42,6 +46,7 @@ pub struct Chat<'m> {
     sequences: Sequences,
     template: Template,
     controls: Controls,
+    marked: Marked,
     grammars: Option<Grammars>,
     adapters: Adapters<'m>,
     /// The adapter that the context applies now.
@@ -76,6 +81,7 @@ impl<'m> Chat<'m> {
             controls: Controls::of(&vocab),
             context,
             sequences: Sequences::new(sequences, saved(loaded, spec)),
+            marked: Marked::of(&vocab, template.format()),
             vocab,
             template,
             grammars: None,
@@ -175,30 +181,29 @@ impl<'m> Chat<'m> {
 
     /// Everything about a request that can be known before it is evaluated.
     fn prepare(&mut self, request: Request, job: Job) -> Result<Run, EngineError> {
-        let ModelRequest::Generate(spec) = &job.body else {
+        let ModelRequest::Generate(spec) = job.body.clone() else {
             return Err(EngineError::InvalidArgument("only generations are scheduled".into()));
         };
-        check(spec)?;
-        let spec = spec.clone();
-        let constraint = spec.schema.as_deref().map(|schema| self.constraint(schema)).transpose()?;
-        let tokens = prompt::tokens(&self.vocab, &self.controls, &self.template, &spec.messages)?;
-        let system = self.system(&spec, &tokens)?;
-        let adapter = self.adapters.group(spec.lora.as_ref())?;
-        let means = Means { constraint, stops: self.template.stops(), adapter, length: self.context.length() };
-        Run::new(job, request, &spec, Prompt { tokens, system }, means)
-    }
-
-    /// How many leading tokens are the system message.
-    fn system(&self, spec: &GenerateSpec, tokens: &[llama_cpp_2::token::LlamaToken]) -> Result<usize, EngineError> {
-        match spec.messages.first() {
-            Some(first) if first.role == "system" => {
-                let alone = std::slice::from_ref(first);
-                let alone = prompt::tokens(&self.vocab, &self.controls, &self.template, alone);
-                // A template may refuse a conversation without a question; then nothing is known.
-                Ok(alone.map_or(0, |alone| common(&alone, tokens)))
-            }
-            _ => Ok(0),
+        check(&spec)?;
+        if Guide::is_needed(&spec) && self.grammars.is_none() {
+            self.grammars = Some(Grammars::new(&self.vocab)?);
         }
+        let format = *self.template.format();
+        let guide = Guide::new(&spec, &format, self.grammars.as_ref(), &self.vocab, self.marked.opener())?;
+        let (messages, tools) = (&spec.messages, &spec.tools);
+        let prompt = prompt::tokens(&self.vocab, &self.controls, &self.template, messages, tools)?;
+        let system = prompt::system_tokens(&self.vocab, &self.controls, &self.template, messages, tools)?;
+        let offered = if spec.tool_choice == ToolChoice::None { &[][..] } else { tools };
+        let reader = Reader::new(&format, offered, prompt.opens_thinking).after(messages);
+        let stops = spec.stop.iter().cloned().chain(self.template.stops().iter().map(ToString::to_string));
+        let means = Means {
+            guide,
+            output: Output::new(reader, stops.collect()),
+            adapter: self.adapters.group(spec.lora.as_ref())?,
+            length: self.context.length(),
+        };
+        let system = common(&system, &prompt.tokens);
+        Run::new(job, request, &spec, Prompt { tokens: prompt.tokens, system }, means)
     }
 
     /// Gives a run a sequence, with what is there already of its tokens.
@@ -314,7 +319,12 @@ impl<'m> Chat<'m> {
             if !item.scored {
                 continue;
             }
-            match run.choose(&self.vocab, self.context.scores(last - 1)) {
+            let chosen = run.choose(&self.vocab, &self.marked, self.context.scores(last - 1));
+            let chosen = chosen.and_then(|over| {
+                constrain_call(run, self.template.format(), self.grammars.as_ref(), &self.vocab)?;
+                Ok(over)
+            });
+            match chosen {
                 Ok(None) => send_at(self.wire, run, now, false),
                 Ok(Some(finish)) => over.push((*at, Ok(finish))),
                 Err(error) => over.push((*at, Err(error))),
@@ -334,9 +344,13 @@ impl<'m> Chat<'m> {
     /// An answer is over: its last words and what it took.
     fn end(&mut self, at: usize, finish: Finish) {
         let mut run = self.remove(at);
+        let mut finish = finish;
         if finish != Finish::Cancelled {
             run.output.end();
             send(self.wire, &mut run, true);
+            if run.output.calls() > 0 {
+                finish = Finish::ToolCalls;
+            }
         }
         let (usage, logprobs) = run.account();
         self.wire.finish(&run.job, ModelReply::Done { finish, usage, logprobs });
@@ -383,14 +397,19 @@ impl<'m> Chat<'m> {
         }
         self.sequences.forget(&mut self.context);
     }
+}
 
-    fn constraint(&mut self, schema: &str) -> Result<Constraint, EngineError> {
-        if self.grammars.is_none() {
-            self.grammars = Some(Grammars::new(&self.vocab)?);
-        }
-        let grammars = self.grammars.as_ref();
-        grammars.ok_or_else(|| EngineError::Inference("no vocabulary for schemas".into()))?.constraint(schema)
-    }
+/// Binds the arguments of a call that the model has just opened to the tools' schemas.
+fn constrain_call(
+    run: &mut Run,
+    format: &Format,
+    grammars: Option<&Grammars>,
+    vocab: &LlamaVocab<'_>,
+) -> Result<(), EngineError> {
+    let Some(grammars) = grammars.filter(|_| run.guide.wants_call()) else { return Ok(()) };
+    let Some(body) = run.output.open_call() else { return Ok(()) };
+    let ModelRequest::Generate(spec) = &run.job.body else { return Ok(()) };
+    run.guide.call(spec, format, grammars, vocab, body)
 }
 
 fn work(plan: &Plan, views: &[View]) -> Work {
@@ -407,8 +426,8 @@ fn send(wire: &Wire, run: &mut Run, all: bool) {
 }
 
 fn send_at(wire: &Wire, run: &mut Run, now: Instant, all: bool) {
-    if let Some(text) = run.output.take(now, all) {
-        wire.send(&run.job, ModelReply::Delta(text));
+    for reply in run.output.take(now, all) {
+        wire.send(&run.job, reply);
     }
 }
 

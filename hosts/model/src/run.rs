@@ -4,7 +4,8 @@
 //! wires.
 
 use crate::context::Seq;
-use crate::grammar::Constraint;
+use crate::guide::Guide;
+use crate::marked::Marked;
 use crate::output::Output;
 use crate::prompt;
 use crate::sampling::{Sampler, logprobs};
@@ -23,7 +24,7 @@ const MOST_ALTERNATIVES: u8 = 20;
 pub struct Prompt {
     /// All of it.
     pub tokens: Vec<LlamaToken>,
-    /// So many leading tokens are the system message.
+    /// So many leading tokens are the system message and the tools.
     pub system: usize,
 }
 
@@ -51,17 +52,18 @@ pub struct Run {
     length: usize,
     began: Instant,
     sampler: Sampler,
-    constraint: Option<Constraint>,
+    /// What the answer must look like.
+    pub guide: Guide,
     alternatives: Option<u8>,
     logprobs: Vec<TokenLogprob>,
 }
 
 /// What an answer is made with, besides its prompt.
 pub struct Means {
-    /// Satisfies the request's schema.
-    pub constraint: Option<Constraint>,
-    /// Texts that end it, besides those the request names.
-    pub stops: &'static [&'static str],
+    /// What the answer must look like.
+    pub guide: Guide,
+    /// Where its text goes.
+    pub output: Output,
     /// The adapter it uses; 0 is none.
     pub adapter: usize,
     /// Tokens that prompt and answer may have together.
@@ -92,12 +94,11 @@ impl Run {
             queued_ms: began.duration_since(job.received).as_millis() as u32,
             ..Usage::default()
         };
-        let stops = spec.stop.iter().cloned().chain(means.stops.iter().map(ToString::to_string));
         Ok(Self {
             request,
             seq: None,
             adapter: means.adapter,
-            output: Output::new(stops.collect()),
+            output: means.output,
             usage,
             rests: false,
             prompt: prompt.tokens.len(),
@@ -107,7 +108,7 @@ impl Run {
             length: means.length,
             began,
             sampler: Sampler::new(spec)?,
-            constraint: means.constraint,
+            guide: means.guide,
             alternatives,
             logprobs: Vec::new(),
             job,
@@ -133,29 +134,74 @@ impl Run {
     }
 
     /// Chooses the next token by the scores that follow the last one. `Some`: the answer is over.
-    pub fn choose(&mut self, vocab: &LlamaVocab<'_>, scores: &[f32]) -> Result<Option<Finish>, EngineError> {
-        let token = match &mut self.constraint {
-            Some(constraint) => constraint.choose(&mut self.sampler, scores)?,
-            None => self.sampler.choose((0..).zip(scores.iter().copied()))?,
-        };
-        self.sampler.accept(token);
+    pub fn choose(
+        &mut self,
+        vocab: &LlamaVocab<'_>,
+        marked: &Marked,
+        scores: &[f32],
+    ) -> Result<Option<Finish>, EngineError> {
         if self.is_prompt() {
             self.usage.first_token_ms = self.job.received.elapsed().as_millis() as u32;
             self.usage.prompt_ms = self.began.elapsed().as_millis() as u32;
         }
-        if vocab.is_eog(token) {
+        let thinks = self.output.in_reasoning();
+        if !thinks && let Some((text, tokens)) = self.guide.opening() {
+            self.output.push(text.as_bytes());
+            self.usage.completion_tokens += tokens.len() as u32;
+            self.tokens.extend(tokens);
+            return Ok(None);
+        }
+        let token = self.next(scores, thinks)?;
+        if marked.ends(vocab, token) {
             return Ok(Some(Finish::Stop));
         }
         self.report(vocab, scores, token);
-        self.tokens.push(token);
-        self.usage.completion_tokens += 1;
-        let stopped = self.output.push(&vocab.token_to_piece(token, false, None));
-        let complete = self.constraint.as_ref().is_some_and(Constraint::is_complete);
-        if stopped || complete {
-            return Ok(Some(Finish::Stop));
+        let over = self.write(vocab, marked, &[token], thinks);
+        // What must follow anyway needs no scores.
+        if over.is_none() && !thinks && self.alternatives.is_none() {
+            let forced = self.guide.constraint().map(|constraint| constraint.forced(vocab)).transpose()?;
+            return Ok(forced.and_then(|tokens| self.write(vocab, marked, &tokens, thinks)));
         }
-        let full = self.usage.completion_tokens == self.most || self.tokens.len() > self.length;
-        Ok(full.then_some(Finish::Length))
+        Ok(over)
+    }
+
+    /// The token that follows, by the scores and whatever constrains it.
+    fn next(&mut self, scores: &[f32], thinks: bool) -> Result<LlamaToken, EngineError> {
+        let opener = self.guide.opener();
+        let constraint = self.guide.constraint().filter(|_| !thinks);
+        self.sampler.penalise(constraint.is_none());
+        let free = |sampler: &mut Sampler| sampler.choose((0..).zip(scores.iter().copied()));
+        match constraint {
+            None => free(&mut self.sampler),
+            Some(constraint) => match opener {
+                // An answer that must follow a schema may be a call of a tool instead.
+                Some(opener) if free(&mut self.sampler)? == opener => Ok(opener),
+                _ => constraint.choose(&mut self.sampler, scores),
+            },
+        }
+    }
+
+    /// Makes tokens part of the answer. `Some`: the answer is over.
+    fn write(
+        &mut self,
+        vocab: &LlamaVocab<'_>,
+        marked: &Marked,
+        tokens: &[LlamaToken],
+        thinks: bool,
+    ) -> Option<Finish> {
+        for token in tokens {
+            self.sampler.accept(*token);
+            self.tokens.push(*token);
+            self.usage.completion_tokens += 1;
+            if self.output.push(&marked.bytes(vocab, *token)) {
+                return Some(Finish::Stop);
+            }
+            if self.usage.completion_tokens == self.most || self.tokens.len() > self.length {
+                return Some(Finish::Length);
+            }
+        }
+        let complete = !thinks && tokens.last().is_some_and(|token| self.guide.wrote(*token));
+        complete.then_some(Finish::Stop)
     }
 
     /// The end: what it took, and what was asked to be reported.

@@ -23,33 +23,40 @@ const HOTTEST: f32 = 5.0;
 /// Chooses tokens by their scores.
 pub struct Sampler {
     temperature: f32,
-    /// Tokens of the answer, the last ones; `None` where nothing is penalised.
-    recent: Option<VecDeque<u32>>,
+    /// Tokens of the answer, the last ones.
+    recent: VecDeque<u32>,
+    penalises: bool,
     random: Random,
     /// Kept from call to call, so that it is allocated once.
     near_top: Vec<(u32, f32)>,
 }
 
 impl Sampler {
-    /// The sampler that `spec` asks for. Under a schema nothing is penalised: quotes and commas repeat.
+    /// The sampler that `spec` asks for.
     pub fn new(spec: &GenerateSpec) -> Result<Self, EngineError> {
         if !(0.0..=HOTTEST).contains(&spec.temperature) {
             let given = spec.temperature;
             return Err(EngineError::InvalidArgument(format!("a temperature of {given} is outside 0 to {HOTTEST}")));
         }
-        let recent = spec.schema.is_none().then(|| VecDeque::with_capacity(PENALTY_WINDOW));
-        Ok(Self { temperature: spec.temperature, recent, random: Random(spec.seed), near_top: Vec::new() })
+        let recent = VecDeque::with_capacity(PENALTY_WINDOW);
+        let random = Random(spec.seed);
+        Ok(Self { temperature: spec.temperature, recent, penalises: true, random, near_top: Vec::new() })
+    }
+
+    /// Whether what was said becomes less likely. Under a schema nothing should: quotes and commas repeat.
+    pub fn penalise(&mut self, penalises: bool) {
+        self.penalises = penalises;
     }
 
     /// Chooses among `candidates`, each a token and its score. It counts as taken only after
     /// [`Sampler::accept`].
     pub fn choose(&mut self, candidates: impl Iterator<Item = (u32, f32)>) -> Result<LlamaToken, EngineError> {
         let wanted = if self.temperature == 0.0 { 1 } else { TOP_K };
-        let penalised = self.recent.as_ref().map_or(0, VecDeque::len);
+        let penalised = if self.penalises { self.recent.len() } else { 0 };
         highest(candidates, wanted + penalised, &mut self.near_top);
-        if let Some(recent) = &self.recent {
+        if self.penalises {
             for (token, score) in &mut self.near_top {
-                if recent.contains(token) {
+                if self.recent.contains(token) {
                     *score = if *score > 0.0 { *score / PENALTY } else { *score * PENALTY };
                 }
             }
@@ -64,12 +71,10 @@ impl Sampler {
 
     /// The token became part of the answer.
     pub fn accept(&mut self, token: LlamaToken) {
-        if let Some(recent) = &mut self.recent {
-            if recent.len() == PENALTY_WINDOW {
-                recent.pop_front();
-            }
-            recent.push_back(token.0 as u32);
+        if self.recent.len() == PENALTY_WINDOW {
+            self.recent.pop_front();
         }
+        self.recent.push_back(token.0 as u32);
     }
 
     /// Draws from the candidates near the top, of which `best` is the highest score.
@@ -157,8 +162,9 @@ mod tests {
     use super::*;
 
     fn sampler(temperature: f32, seed: u64, schema: bool) -> Sampler {
-        let schema = schema.then(|| "{}".to_string());
-        Sampler::new(&GenerateSpec { temperature, seed, schema, ..GenerateSpec::default() }).unwrap()
+        let mut sampler = Sampler::new(&GenerateSpec { temperature, seed, ..GenerateSpec::default() }).unwrap();
+        sampler.penalise(!schema);
+        sampler
     }
 
     fn choose(sampler: &mut Sampler, scores: &[f32]) -> i32 {
