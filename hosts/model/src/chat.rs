@@ -91,7 +91,7 @@ impl<'m> Chat<'m> {
         check(spec)?;
         let sampler = Sampler::new(spec, self.vocab.n_tokens())?;
         let constraint = spec.schema.as_deref().map(|schema| self.constraint(schema)).transpose()?;
-        let prompt = prompt::tokens(&self.vocab, &self.controls, &self.template, &spec.messages)?;
+        let prompt = prompt::tokens(&self.vocab, &self.controls, &self.template, &spec.messages, &spec.tools)?.tokens;
         let limit = self.context.length();
         if prompt.len() >= limit {
             return Err(EngineError::TooLong { tokens: prompt.len() as u32, limit: limit as u32 });
