@@ -73,8 +73,12 @@ fn rebase(schema: &mut Value, root: &str) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use llguidance::api::TopLevelGrammar;
+    use llguidance::toktrie::ApproximateTokEnv;
+    use llguidance::{Matcher, ParserFactory};
 
     fn tool(name: &str, parameters: &str) -> ToolSpec {
         ToolSpec { name: name.into(), description: String::new(), parameters: parameters.into() }
@@ -111,5 +115,40 @@ mod tests {
         assert_eq!(moved["properties"]["p"]["$ref"], "#/$defs/tool_0/$defs/P");
         assert_eq!(moved["properties"]["self"]["$ref"], "#/$defs/tool_0");
         assert_eq!(moved["$defs"]["P"], json!({"type": "string"}));
+    }
+
+    /// Whether the schema lets a model write this and stop there, with the white space that is set for models.
+    fn allows(mut schema: Value, text: &str) -> bool {
+        schema["x-guidance"] = json!({"whitespace_flexible": false, "item_separator": ", ", "key_separator": ": "});
+        let mut factory = ParserFactory::new_simple(&ApproximateTokEnv::single_byte_env()).unwrap();
+        factory.quiet();
+        let mut matcher = Matcher::new(factory.create_parser(TopLevelGrammar::from_json_schema(schema)));
+        assert_eq!(matcher.get_error(), None);
+        let bytes: Vec<u32> = text.bytes().map(u32::from).collect();
+        matcher.validate_tokens(&bytes).unwrap() == bytes.len()
+            && matcher.consume_tokens(&bytes).is_ok()
+            && matcher.is_accepting().unwrap()
+    }
+
+    #[test]
+    fn the_schema_of_a_call_constrains_it() {
+        let city = r##"{"type": "object", "properties": {"city": {"$ref": "#/$defs/C"}}, "required": ["city"],
+            "additionalProperties": false, "$defs": {"C": {"type": "string", "maxLength": 4}}}"##;
+        let tools = [tool("get_weather", city), tool("now", r#"{"type": "object", "additionalProperties": false}"#)];
+        let schema = || of_calls(&tools, "arguments", false);
+        assert!(allows(schema(), r#"{"name": "get_weather", "arguments": {"city": "Oslo"}}"#));
+        assert!(allows(schema(), r#"{"name": "now", "arguments": {}}"#));
+        for wrong in [
+            r#"{"name": "get_weather", "arguments": {"city": "Berlin"}}"#,
+            r#"{"name": "now", "arguments": {"city": "Oslo"}}"#,
+            r#"{"name": "rm", "arguments": {}}"#,
+            r#"{"name": "now"}"#,
+            r#"{"arguments": {}, "name": "now"}"#,
+        ] {
+            assert!(!allows(schema(), wrong), "{wrong}");
+        }
+        let list = of_calls(&tools[..1], "parameters", true);
+        assert!(allows(list.clone(), r#"[{"name": "get_weather", "parameters": {"city": "Oslo"}}]"#));
+        assert!(!allows(list, "[]"));
     }
 }
