@@ -14,6 +14,7 @@ mod backend;
 mod chat;
 mod context;
 mod embed;
+mod format;
 mod grammar;
 mod guide;
 mod loaded;
