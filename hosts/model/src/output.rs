@@ -164,7 +164,8 @@ mod tests {
     #[test]
     fn reasoning_answer_and_calls_come_apart_and_in_order() {
         let mut output = output(&[]);
-        let said = "<think>Let me see.</think>I look.<tool_call>\n{\"name\": \"clock\", \"arguments\": {}}\n</tool_call>";
+        let said =
+            "<think>Let me see.</think>I look.<tool_call>\n{\"name\": \"clock\", \"arguments\": {}}\n</tool_call>";
         assert!(!output.push(said.as_bytes()));
         assert!(output.push(b" And so on"));
         output.end();

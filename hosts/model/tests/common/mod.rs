@@ -3,7 +3,7 @@
 
 use hob_engine::{
     EngineError, Finish, GenerateSpec, LoadSpec, Message, ModelInfo, ModelReply, ModelRequest, Role, TokenLogprob,
-    Usage,
+    ToolCall, Usage,
 };
 use hob_link::supervisor::{Host, HostSpec, LinkError, Replies};
 use std::path::PathBuf;
@@ -65,6 +65,8 @@ pub struct Answer {
     pub finish: Finish,
     pub usage: Usage,
     pub logprobs: Vec<TokenLogprob>,
+    pub reasoning: String,
+    pub calls: Vec<ToolCall>,
 }
 
 pub async fn generate(host: &ModelHost, spec: GenerateSpec) -> Result<Answer, EngineError> {
@@ -73,15 +75,17 @@ pub async fn generate(host: &ModelHost, spec: GenerateSpec) -> Result<Answer, En
 }
 
 pub async fn collect(mut replies: Replies<ModelRequest, ModelReply>) -> Result<Result<Answer, EngineError>, LinkError> {
-    let (mut text, mut pieces) = (String::new(), 0);
+    let (mut text, mut pieces, mut reasoning, mut calls) = (String::new(), 0, String::new(), Vec::new());
     loop {
         match replies.next().await?.unwrap() {
             ModelReply::Delta(piece) => {
                 text.push_str(&piece);
                 pieces += 1;
             }
+            ModelReply::Reasoning(piece) => reasoning.push_str(&piece),
+            ModelReply::ToolCall(call) => calls.push(call),
             ModelReply::Done { finish, usage, logprobs } => {
-                return Ok(Ok(Answer { text, pieces, finish, usage, logprobs }));
+                return Ok(Ok(Answer { text, pieces, finish, usage, logprobs, reasoning, calls }));
             }
             ModelReply::Failed(error) => return Ok(Err(error)),
             other => panic!("unexpected {other:?}"),
