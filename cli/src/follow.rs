@@ -17,31 +17,64 @@ pub struct Follower<'a> {
     pub interrupts: &'a mut Interrupts,
     /// Who answers questions; `None` when nobody is there, and everything that asks is declined.
     pub lines: Option<&'a mut Lines>,
+    /// What a model thinks is shown on a terminal.
+    pub reasoning: bool,
+}
+
+/// What stands on the screen.
+#[derive(Default)]
+struct Shown {
+    /// Of the answer.
+    answer: String,
+    /// Of the thinking before it; whether its last line is open.
+    thinking: Option<bool>,
+}
+
+impl Shown {
+    /// Nothing stands there that a status line would cut in two.
+    fn is_empty(&self) -> bool {
+        self.answer.is_empty() && self.thinking.is_none()
+    }
 }
 
 impl Follower<'_> {
     /// Shows a request to its end. Under `--json` nothing is shown.
     pub async fn follow(&mut self, mut request: Request, waiting: &str) -> Result<Answer, Failure> {
         self.screen.status(&self.screen.error_style().dim(waiting))?;
-        let mut shown = String::new();
+        let mut shown = Shown::default();
         let ended = self.updates(&mut request, &mut shown).await;
         self.screen.clear_status()?;
         if !self.screen.json {
             if let Ok(answer) = &ended {
                 // A daemon that sent no pieces still sends the whole.
-                if shown.is_empty() {
-                    shown.push_str(&answer.text);
-                    self.screen.write(&self.screen.style().clean(&answer.text))?;
+                if shown.answer.is_empty() {
+                    self.show(&answer.text, &mut shown)?;
                 }
             }
-            if !shown.is_empty() && !shown.ends_with('\n') {
+            let open =
+                if shown.answer.is_empty() { shown.thinking == Some(true) } else { !shown.answer.ends_with('\n') };
+            if open {
                 self.screen.write("\n")?;
             }
         }
         ended
     }
 
-    async fn updates(&mut self, request: &mut Request, shown: &mut String) -> Result<Answer, Failure> {
+    /// Shows a piece of the answer, apart from the thinking before it.
+    fn show(&self, text: &str, shown: &mut Shown) -> Result<(), Failure> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        if shown.answer.is_empty()
+            && let Some(open) = shown.thinking
+        {
+            self.screen.write(if open { "\n\n" } else { "\n" })?;
+        }
+        shown.answer.push_str(text);
+        Ok(self.screen.write(&self.screen.style().clean(text))?)
+    }
+
+    async fn updates(&mut self, request: &mut Request, shown: &mut Shown) -> Result<Answer, Failure> {
         let mut cancelled = false;
         loop {
             let update = tokio::select! {
@@ -70,23 +103,30 @@ impl Follower<'_> {
         }
     }
 
-    fn delta(&self, kind: &DeltaKind, text: &str, shown: &mut String) -> Result<(), Failure> {
+    fn delta(&self, kind: &DeltaKind, text: &str, shown: &mut Shown) -> Result<(), Failure> {
         if self.screen.json {
             return Ok(());
         }
         match kind {
-            DeltaKind::Answer => {
-                // A model's answer often begins with blanks that only look untidy.
-                let text = if shown.is_empty() { text.trim_start() } else { text };
-                shown.push_str(text);
-                if !text.is_empty() {
-                    self.screen.write(&self.screen.style().clean(text))?;
-                }
-            }
-            DeltaKind::Reasoning if shown.is_empty() => {
-                self.screen.status(&self.screen.error_style().dim("Thinking …"))?;
-            }
+            // A model's answer often begins with blanks that only look untidy.
+            DeltaKind::Answer => self.show(if shown.answer.is_empty() { text.trim_start() } else { text }, shown)?,
+            DeltaKind::Reasoning if shown.answer.is_empty() => self.think(text, shown)?,
             DeltaKind::Reasoning | DeltaKind::Other(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Thinking is dimmed on a terminal, and never part of what a pipe gets.
+    fn think(&self, text: &str, shown: &mut Shown) -> Result<(), Failure> {
+        if !(self.reasoning && self.screen.terminal) {
+            self.screen.status(&self.screen.error_style().dim("Thinking …"))?;
+            return Ok(());
+        }
+        let text = if shown.thinking.is_none() { text.trim_start() } else { text };
+        if !text.is_empty() {
+            shown.thinking = Some(!text.ends_with('\n'));
+            let style = self.screen.style();
+            self.screen.write(&style.dim(&style.clean(text)))?;
         }
         Ok(())
     }
@@ -97,7 +137,7 @@ impl Follower<'_> {
         let status = match kind {
             "route" if text("decision") == "retrieve" => "Looking through your files …".to_owned(),
             "route" if text("decision") == "chat" => "Writing …".to_owned(),
-            "tool_call" => format!("Running {} {} …", text("skill"), text("intent")),
+            "tool_call" if !text("skill").is_empty() => format!("Running {} {} …", text("skill"), text("intent")),
             "progress" => text("text").to_owned(),
             "notice" => {
                 self.screen.notice(text("text"))?;

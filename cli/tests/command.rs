@@ -72,6 +72,22 @@ async fn an_answer_is_text_with_sources_or_one_json_value() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thinking_stays_out_of_a_pipe_and_figures_on_standard_error() {
+    let bus = Bus::start("think");
+    let (_service, mut from) = serve(&bus).await;
+    let output = run(&bus, &["ask", "--verbose", "--logprobs=1", "--system", "Be brief.", "think"], "").await;
+    let said = text(&output.stdout);
+    assert!(said.starts_with("Tuesday.\n") && !said.contains("Let me see"), "{said}");
+    assert!(said.ends_with("\nTokens\n  \"Tuesday\" 90.5%  \"Tuesday\" 90.5%\n"), "{said}");
+    assert_eq!((text(&output.stderr), output.status.code()), ("0 tokens in 12 ms\n", Some(0)));
+    assert_eq!(heard(&mut from).await, Heard::Asked("think".into(), vec!["logprobs".into(), "system".into()]));
+
+    let json = value(&run(&bus, &["ask", "--json", "--priority", "background", "think"], "").await);
+    assert_eq!((&json["reasoning"], &json["logprobs"][0]["text"]), (&json!("Let me see."), &json!("Tuesday")));
+    assert_eq!(heard(&mut from).await, Heard::Asked("think".into(), vec!["priority".into()]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ctrl_c_cancels_in_the_daemon() {
     let bus = Bus::start("interrupt");
     let (_service, mut from) = serve(&bus).await;

@@ -3,6 +3,9 @@
 //! Everything is private to the test and gone with it. Nothing sleeps: names are waited for on the
 //! bus, processes by their end. Tests that need the models skip loudly without `HOB_TEST_MODELS`.
 
+pub mod raw;
+pub mod stand_in;
+
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use rustix::process::{Pid, Signal, kill_process};
@@ -59,6 +62,8 @@ pub struct Scene {
     /// The private bus's address.
     pub address: String,
     daemon: Option<Child>,
+    program: PathBuf,
+    variables: Vec<(String, String)>,
 }
 
 impl Scene {
@@ -79,7 +84,12 @@ impl Scene {
             std::os::unix::fs::symlink(models, folder.path().join("data/hob/models"))?;
         }
         let (bus, address) = start_bus(folder.path())?;
-        Ok(Self { folder, bus, address, daemon: None })
+        Ok(Self { folder, bus, address, daemon: None, program: programs().join("hobd"), variables: Vec::new() })
+    }
+
+    /// Takes this program as the daemon, with these variables in its environment.
+    pub fn use_daemon(&mut self, program: PathBuf, variables: Vec<(String, String)>) {
+        (self.program, self.variables) = (program, variables);
     }
 
     /// The scene's own folder; `home` below it is the user's home.
@@ -100,12 +110,12 @@ impl Scene {
         let bus = self.connect().await?;
         let proxy = zbus::fdo::DBusProxy::new(&bus).await?;
         let mut owners = proxy.receive_name_owner_changed_with_args(&[(0, NAME)]).await?;
-        let program = programs().join("hobd");
         let log = std::fs::File::create(self.folder().join("hobd.log"))?;
-        let mut command = Command::new(&program);
+        let mut command = Command::new(&self.program);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.environment(&mut command);
-        let daemon = command.spawn().with_context(|| format!("{} (run: make build)", program.display()))?;
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let daemon = command.spawn().with_context(|| format!("{} (run: make build)", self.program.display()))?;
         self.daemon = Some(daemon);
         if tokio::time::timeout(PATIENCE, owners.next()).await.ok().flatten().is_none() {
             bail!("hobd did not take its name: {}", self.log());
@@ -172,6 +182,11 @@ impl Scene {
     /// The daemon's process.
     pub fn daemon_pid(&self) -> u32 {
         self.daemon.as_ref().map_or(0, Child::id)
+    }
+
+    /// The bus's process.
+    pub fn bus_pid(&self) -> u32 {
+        self.bus.id()
     }
 
     /// The processes that the daemon has started and that still run.

@@ -4,14 +4,14 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use hob_sdk::client::{Answer, Citation, Hob, Options, ToolCall};
+use hob_sdk::client::{Answer, Citation, Hob, Options, TokenLogprob, ToolCall, Usage};
 
 use crate::failure::Failure;
 use crate::follow::Follower;
 use crate::input::{self, Interrupts, Lines};
 use crate::outline::inline;
 use crate::screen::Screen;
-use crate::style::Style;
+use crate::style::{Style, count, millis, number};
 
 /// Arguments of `hob ask`.
 #[derive(Debug, Args)]
@@ -22,6 +22,9 @@ pub struct Ask {
     /// Constrain the answer to a JSON Schema, read from FILE
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
+    /// Show how likely each token was, with so many alternatives
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    logprobs: Option<u32>,
     #[command(flatten)]
     shared: Shared,
 }
@@ -53,6 +56,43 @@ pub struct Shared {
     /// Make a lively answer repeatable
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Tell the model who it is and how to answer
+    #[arg(long, value_name = "TEXT")]
+    system: Option<String>,
+    /// Change the model by an adapter, a GGUF file
+    #[arg(long, value_name = "FILE")]
+    lora: Option<PathBuf>,
+    /// How strongly the adapter changes it; 1 is what it was made for
+    #[arg(long, value_name = "X", requires = "lora", allow_negative_numbers = true)]
+    lora_scale: Option<f64>,
+    /// Let others go first
+    #[arg(long, value_enum)]
+    priority: Option<Waiting>,
+    /// Do not show what a reasoning model thinks
+    #[arg(long)]
+    no_reasoning: bool,
+    /// Say afterwards what the answer took
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// Who waits for an answer.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Waiting {
+    /// You do
+    Interactive,
+    /// Nobody does
+    Background,
+}
+
+impl Waiting {
+    /// As the D-Bus option has it.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::Interactive => "interactive",
+            Self::Background => "background",
+        }
+    }
 }
 
 /// Where an answer may come from.
@@ -89,27 +129,51 @@ impl Shared {
             .with_some("folder", folder)
             .with_some("max_tokens", self.max_tokens)
             .with_some("temperature", self.temperature)
-            .with_some("seed", self.seed))
+            .with_some("seed", self.seed)
+            .with_some("system", self.system.clone())
+            .with_some("lora", self.lora.as_deref().map(input::existing_file).transpose()?)
+            .with_some("lora_scale", self.lora_scale)
+            .with_some("priority", self.priority.map(Waiting::option)))
+    }
+
+    /// Whether a model's thinking is shown.
+    pub fn shows_reasoning(&self) -> bool {
+        !self.no_reasoning
+    }
+
+    /// Says what the answer took, if that is wanted: on standard error, so that the answer stays clean.
+    pub fn report(&self, answer: &Answer, screen: &Screen) -> Result<(), Failure> {
+        if self.verbose && !screen.json {
+            let style = screen.error_style();
+            let line = took(&answer.usage, answer.model.as_deref());
+            screen.prompt(&format!("{}\n", style.dim(&style.line(&line))))?;
+        }
+        Ok(())
     }
 }
 
 /// Runs `hob ask`.
 pub async fn run(args: &Ask, hob: &Hob, screen: &Screen) -> Result<(), Failure> {
-    let options = args.shared.options()?.with_some("schema", args.schema.as_deref().map(schema).transpose()?);
+    let options = args
+        .shared
+        .options()?
+        .with_some("schema", args.schema.as_deref().map(schema).transpose()?)
+        .with_some("logprobs", args.logprobs);
     let question = input::question(&args.question, "question")?;
     // Someone who typed the question can be asked back.
     let asked_here = !args.question.is_empty() && args.question != ["-"] && io::stdin().is_terminal() && !screen.json;
     let mut lines = if asked_here { Some(Lines::of_stdin()?) } else { None };
     let mut interrupts = Interrupts::catch()?;
     let request = hob.ask(&question, options).await?;
-    let mut follower = Follower { screen, interrupts: &mut interrupts, lines: lines.as_mut() };
+    let reasoning = args.shared.shows_reasoning();
+    let mut follower = Follower { screen, interrupts: &mut interrupts, lines: lines.as_mut(), reasoning };
     let answer = follower.follow(request, "Thinking …").await?;
     if screen.json {
         screen.write_json(&answer)?;
     } else {
         screen.write(&after(&answer, &screen.style()))?;
     }
-    Ok(())
+    args.shared.report(&answer, screen)
 }
 
 /// The text of a schema file, which must be JSON.
@@ -139,13 +203,57 @@ pub fn after(answer: &Answer, style: &Style) -> String {
             out.push_str(&source(citation, style));
         }
     }
+    if let Some(tokens) = &answer.logprobs {
+        out.push_str(&format!("\n{}\n", style.bold("Tokens")));
+        out.extend(tokens.iter().map(|token| likelihood(token, style)));
+    }
     out
+}
+
+/// A token with its probability, and what might have stood in its place.
+fn likelihood(token: &TokenLogprob, style: &Style) -> String {
+    let shown =
+        |text: &str, logprob: f64| format!("{} {:.1}%", style.line(&format!("{text:?}")), logprob.exp() * 100.0);
+    let others: Vec<String> = token.top.iter().map(|(text, logprob)| shown(text, *logprob)).collect();
+    let gap = if others.is_empty() { "" } else { "  " };
+    format!("  {}{gap}{}\n", shown(&token.text, token.logprob), style.dim(&others.join(", ")))
+}
+
+/// What an answer took, on one line.
+fn took(usage: &Usage, model: Option<&str>) -> String {
+    let writing = usage.total_ms.saturating_sub(usage.first_token_ms);
+    let mut parts: Vec<String> = model.map(str::to_owned).into_iter().collect();
+    parts.push(format!(
+        "{} in {}",
+        count(u64::from(usage.completion_tokens), "token"),
+        millis(f64::from(usage.total_ms))
+    ));
+    if usage.completion_tokens > 1 && writing > 0 {
+        // The first token's time is the prompt's.
+        parts.push(format!("{:.1} tokens/s", f64::from(usage.completion_tokens - 1) * 1000.0 / f64::from(writing)));
+    }
+    if usage.prompt_tokens > 0 {
+        let (all, cached) = (number(u64::from(usage.prompt_tokens)), number(u64::from(usage.cached_tokens)));
+        parts.push(format!("first after {}", millis(f64::from(usage.first_token_ms))));
+        parts.push(format!("prompt of {all}, {cached} cached"));
+    }
+    if usage.queued_ms > 0 {
+        parts.push(format!("waited {}", millis(f64::from(usage.queued_ms))));
+    }
+    if usage.threads > 0 {
+        parts.push(count(u64::from(usage.threads), "thread"));
+    }
+    if usage.preempted > 0 {
+        parts.push(format!("made way {}", count(u64::from(usage.preempted), "time")));
+    }
+    parts.join(" · ")
 }
 
 fn action(call: &ToolCall, style: &Style) -> String {
     let arguments = inline(&call.arguments, style);
     let gap = if arguments.is_empty() { "" } else { "  " };
-    format!("  {}{gap}{}\n", style.name(&style.line(&format!("{} {}", call.skill, call.intent))), style.dim(&arguments))
+    let what = if call.skill.is_empty() { call.name.clone() } else { format!("{} {}", call.skill, call.intent) };
+    format!("  {}{gap}{}\n", style.name(&style.line(&what)), style.dim(&arguments))
 }
 
 fn source(citation: &Citation, style: &Style) -> String {
@@ -190,6 +298,7 @@ mod tests {
             intent: "SetTimer".into(),
             arguments: json!({"duration": "PT10M", "label": "pasta"}),
             result: json!({}),
+            ..ToolCall::default()
         };
         let answer = Answer { tool_calls: vec![call], ..Answer::default() };
         let text = after(&answer, &Style::plain());
@@ -199,6 +308,35 @@ mod tests {
     #[test]
     fn an_answer_from_nowhere_has_no_sources() {
         assert_eq!(after(&Answer::default(), &Style::plain()), "");
+    }
+
+    #[test]
+    fn what_it_took_is_one_line() {
+        let usage = Usage {
+            prompt_tokens: 1_200,
+            cached_tokens: 1_100,
+            completion_tokens: 41,
+            first_token_ms: 120,
+            total_ms: 520,
+            queued_ms: 12,
+            threads: 2,
+            preempted: 1,
+            ..Usage::default()
+        };
+        assert_eq!(
+            took(&usage, Some("smol")),
+            "smol · 41 tokens in 520 ms · 100.0 tokens/s · first after 120 ms · prompt of 1,200, 1,100 cached · \
+             waited 12 ms · 2 threads · made way 1 time"
+        );
+        assert_eq!(took(&Usage { total_ms: 4, ..Usage::default() }, None), "0 tokens in 4.0 ms");
+    }
+
+    #[test]
+    fn tokens_show_how_likely_they_were() {
+        let token =
+            TokenLogprob { text: " a\n".into(), logprob: 0.0, top: vec![("b".into(), -std::f64::consts::LN_2)] };
+        let answer = Answer { logprobs: Some(vec![token]), ..Answer::default() };
+        assert_eq!(after(&answer, &Style::plain()), "\nTokens\n  \" a\\n\" 100.0%  \"b\" 50.0%\n");
     }
 
     #[test]

@@ -146,10 +146,14 @@ impl Conversation<'_> {
             self.screen.write("\n")?;
         }
         let lines = if self.typed { Some(&mut self.lines) } else { None };
-        let mut follower = Follower { screen: self.screen, interrupts: &mut self.interrupts, lines };
+        let reasoning = self.args.shared.shows_reasoning();
+        let mut follower = Follower { screen: self.screen, interrupts: &mut self.interrupts, lines, reasoning };
         match follower.follow(request, "Thinking …").await {
             Ok(answer) if self.screen.json => self.turns.push(Turn { question, answer }),
-            Ok(answer) => self.screen.write(&after(&answer, &self.screen.style()))?,
+            Ok(answer) => {
+                self.screen.write(&after(&answer, &self.screen.style()))?;
+                self.args.shared.report(&answer, self.screen)?;
+            }
             Err(Failure::Interrupted) if self.typed => self.screen.notice("stopped")?,
             // One refused question does not end a conversation; a daemon that is gone does.
             Err(Failure::Client(error @ Error::Service { .. })) if self.typed => {

@@ -18,6 +18,8 @@ use crate::table::{Cell, table};
 pub enum Model {
     /// List the models
     List,
+    /// Show all that is known of a model
+    Show(Id),
     /// Load a model into memory now
     Load(Id),
     /// Free a model's memory now
@@ -50,6 +52,13 @@ pub async fn run(args: &Model, hob: &Hob, screen: &Screen) -> Result<(), Failure
         Model::List => {
             let rows: Vec<ModelInfo> = models.list().await?.iter().map(from_details).collect::<Result<_, _>>()?;
             Ok(screen.result(&rows, |rows, style| render_list(rows, style))?)
+        }
+        Model::Show(id) => {
+            let id = &id.name()?;
+            let rows: Vec<ModelInfo> = models.list().await?.iter().map(from_details).collect::<Result<_, _>>()?;
+            let known = rows.into_iter().find(|model| model.id == *id || model.path == *id);
+            let model = known.ok_or_else(|| Failure::Local(format!("there is no model {id}; see hob model list")))?;
+            Ok(screen.result(&model, render_model)?)
         }
         Model::Load(id) => {
             let id = &id.name()?;
@@ -89,7 +98,7 @@ fn render_list(models: &[ModelInfo], style: &Style) -> String {
             .to_owned();
     }
     let rows: Vec<Vec<Cell>> = models.iter().map(|model| row(model, style)).collect();
-    let header = ["", "MODEL", "ROLE", "STATE", "WEIGHTS", "SIZE", "MEMORY", "ANSWERS"];
+    let header = ["", "MODEL", "ROLE", "STATE", "WEIGHTS", "SIZE", "MEMORY", "KERNELS", "ANSWERS"];
     let mut out = table(&header, &rows, style);
     for model in models {
         if let Some(problem) = &model.problem {
@@ -117,8 +126,33 @@ fn row(model: &ModelInfo, style: &Style) -> Vec<Cell> {
         Cell::plain(&style.line(&kind.join(" "))),
         Cell::plain(&bytes(model.size_bytes)),
         Cell::plain(&memory),
+        Cell::plain(&style.line(model.backend.as_deref().unwrap_or_default())),
         Cell::plain(&style.line(&answers)),
     ]
+}
+
+/// One model, a fact a line; what is unknown or does not apply is left out.
+fn render_model(model: &ModelInfo, style: &Style) -> String {
+    let mut out = format!("{}  {}\n", style.name(&style.line(&model.id)), style.state(&model.state));
+    let score = model.check_score.map(|score| format!(" ({:.0}% of the check)", score * 100.0)).unwrap_or_default();
+    let facts = [
+        ("file", style.path(&model.path)),
+        ("role", if model.default { format!("{}, the default", model.role) } else { model.role.clone() }),
+        ("architecture", model.architecture.clone()),
+        ("weights", weights(model.parameters)),
+        ("quantization", model.quantization.clone()),
+        ("size", bytes(model.size_bytes)),
+        ("languages", model.languages.join(", ")),
+        ("process", model.pid.map(|pid| format!("pid {pid}")).unwrap_or_default()),
+        ("memory", model.resident_bytes.filter(|size| *size > 0).map(bytes).unwrap_or_default()),
+        ("kernels", model.backend.clone().unwrap_or_default()),
+        ("answers", if model.answers.is_empty() { String::new() } else { format!("{}{score}", model.answers) }),
+        ("problem", model.problem.clone().unwrap_or_default()),
+    ];
+    for (name, fact) in facts.iter().filter(|(_, fact)| !fact.is_empty()) {
+        out.push_str(&format!("  {}: {}\n", style.dim(name), style.line(fact)));
+    }
+    out
 }
 
 fn render_loaded(id: &str, details: &Value, style: &Style) -> String {
@@ -163,6 +197,7 @@ mod tests {
                 role: "chat".into(),
                 state: "loaded".into(),
                 resident_bytes: Some(180 << 20),
+                backend: Some("zen4".into()),
                 size_bytes: 98 << 20,
                 parameters: 134_515_008,
                 quantization: "Q4_1".into(),
@@ -175,9 +210,14 @@ mod tests {
         ];
         let text = render_list(&models, &Style::plain());
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "     MODEL  ROLE  STATE   WEIGHTS     SIZE    MEMORY   ANSWERS");
-        assert_eq!(lines[1], "  *  smol   chat  loaded  135 M Q4_1  98 MiB  180 MiB  quoting (35%)");
+        assert_eq!(lines[0], "     MODEL  ROLE  STATE   WEIGHTS     SIZE    MEMORY   KERNELS  ANSWERS");
+        assert_eq!(lines[1], "  *  smol   chat  loaded  135 M Q4_1  98 MiB  180 MiB  zen4     quoting (35%)");
         assert_eq!(lines[4], "  torn: the file is cut off");
+        assert_eq!(
+            render_model(&models[0], &Style::plain()),
+            "smol  loaded\n  role: chat, the default\n  weights: 135 M\n  quantization: Q4_1\n  size: 98 MiB\n  \
+             memory: 180 MiB\n  kernels: zen4\n  answers: quoting (35% of the check)\n"
+        );
     }
 
     #[test]

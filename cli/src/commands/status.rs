@@ -32,8 +32,12 @@ fn render(status: &DaemonStatus, style: &Style) -> String {
             bytes(budget.limit_bytes)
         ));
     }
-    let models =
-        status.models.iter().map(|model| process(&model.id, &model.state, model.pid, model.resident_bytes, style));
+    let models = status.models.iter().map(|model| {
+        let backend = model.more.get("backend").and_then(Value::as_str).unwrap_or_default();
+        let mut row = process(&model.id, &model.state, model.pid, model.resident_bytes, style);
+        row.push(Cell::new(&style.line(backend), |text| style.dim(text)));
+        row
+    });
     section("Models", models.collect(), "none installed", style, &mut out);
     out.push_str(&format!("\n{}\n  {}", style.bold("Index"), render_counters(&index(status), style)));
     let skills = status.skills.iter().map(|skill| {
@@ -135,7 +139,7 @@ mod tests {
         serde_json::from_value(json!({
             "version": "0.1.0", "state": "ready", "pid": 40, "resident_bytes": 40 << 20, "uptime_s": 7980,
             "budget": {"limit_bytes": 4u64 << 30, "used_bytes": 1u64 << 30},
-            "models": [{"id": "smol", "state": "loaded", "pid": 41, "resident_bytes": 180 << 20},
+            "models": [{"id": "smol", "state": "loaded", "pid": 41, "resident_bytes": 180 << 20, "backend": "zen4"},
                        {"id": "mini", "state": "unloaded", "pid": 0, "resident_bytes": 0}],
             "index": {"documents": 10, "chunks": 20, "embedded": 5, "pending": 0, "embeddable": 20, "state": "embedding"},
             "skills": [{"id": "org.hob.clock", "state": "running", "pid": 42}],
@@ -152,7 +156,7 @@ mod tests {
             render(&status(), &Style::plain()),
             "hobd 0.1.0  ready · up 2 h 13 min · pid 40 · 40 MiB, 225 MiB with children\n\
              \nMemory\n  ━━━━━━──────────────────  1.0 GiB of 4.0 GiB\n\
-             \nModels\n  smol  loaded    pid 41  180 MiB\n  mini  unloaded\n\
+             \nModels\n  smol  loaded    pid 41  180 MiB  zen4\n  mini  unloaded\n\
              \nIndex\n  embedding  10 files · 20 passages · 5 of 20 embedded\n\
              \nSkills\n  org.hob.clock  running  pid 42  5.0 MiB\n\
              \nChild processes\n  model  running  pid 41  180 MiB\n  skill  running  pid 42  5.0 MiB\n\

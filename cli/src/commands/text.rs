@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use hob_sdk::client::{Hob, Options, TextTask};
 
+use crate::commands::ask::Waiting;
 use crate::failure::Failure;
 use crate::follow::Follower;
 use crate::input::{self, Interrupts};
@@ -23,6 +24,9 @@ pub struct Text {
     /// Stop after this many tokens
     #[arg(long, value_name = "N")]
     max_tokens: Option<u32>,
+    /// Let others go first
+    #[arg(long, value_enum)]
+    priority: Option<Waiting>,
 }
 
 /// Arguments of `hob rewrite`.
@@ -68,7 +72,10 @@ pub async fn translate(args: &Translate, hob: &Hob, screen: &Screen) -> Result<(
 }
 
 async fn run(task: TextTask, args: &Text, options: Options, hob: &Hob, screen: &Screen) -> Result<(), Failure> {
-    let options = options.with_some("model", args.model.clone()).with_some("max_tokens", args.max_tokens);
+    let options = options
+        .with_some("model", args.model.clone())
+        .with_some("max_tokens", args.max_tokens)
+        .with_some("priority", args.priority.map(Waiting::option));
     // A file goes by its path, so that the daemon can read a PDF too.
     let (text, options) = match args.file.as_deref().filter(|file| *file != Path::new("-")) {
         Some(file) => (String::new(), options.with("path", input::existing_file(file)?)),
@@ -76,7 +83,7 @@ async fn run(task: TextTask, args: &Text, options: Options, hob: &Hob, screen: &
     };
     let mut interrupts = Interrupts::catch()?;
     let request = hob.text(task, &text, options).await?;
-    let mut follower = Follower { screen, interrupts: &mut interrupts, lines: None };
+    let mut follower = Follower { screen, interrupts: &mut interrupts, lines: None, reasoning: false };
     let answer = follower.follow(request, "Reading …").await?;
     if screen.json {
         screen.write_json(&answer)?;

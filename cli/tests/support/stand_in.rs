@@ -81,6 +81,15 @@ impl Request {
                 let result = row([("error", owned("org.hob.Error.NoModel")), ("message", owned("add a model"))]);
                 self.emit(on, "Finished", &(1u32, result)).await;
             }
+            "think" => {
+                self.emit(on, "Delta", &("reasoning", "Let me see.")).await;
+                self.emit(on, "Delta", &("answer", "Tuesday.")).await;
+                let mut result = answer("Tuesday.");
+                let top = vec![("Tuesday".to_owned(), -0.1f64)];
+                let token = row([("text", owned("Tuesday")), ("logprob", owned(-0.1f64)), ("top", owned(top))]);
+                result.extend(row([("reasoning", owned("Let me see.")), ("logprobs", owned(vec![token]))]));
+                self.emit(on, "Finished", &(0u32, result)).await;
+            }
             "delete" => self.emit(on, "Confirm", &("Delete a file", Details::new())).await,
             _ => {
                 self.emit(on, "Delta", &("answer", "On \x1b[31mTues")).await;

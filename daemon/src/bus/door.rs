@@ -310,3 +310,56 @@ fn bus_failed(error: zbus::Error) -> HobError {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Guests by name, over a connection that has no bus.
+    async fn hall() -> (Arc<Door>, Connection, Connection) {
+        let (here, there) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        let server = zbus::connection::Builder::unix_stream(there).server(zbus::Guid::generate()).p2p().build();
+        let client = zbus::connection::Builder::unix_stream(here).p2p().build();
+        let (server, client) = tokio::try_join!(server, client).expect("connected");
+        (Arc::default(), server, client)
+    }
+
+    fn guest(door: &Arc<Door>, connection: &Connection, name: &str) -> Guest {
+        let caller = Caller { name: name.into(), ..Caller::default() };
+        Guest { caller, present: None, connection: connection.clone(), door: door.clone() }
+    }
+
+    #[tokio::test]
+    async fn places_are_bounded_for_one_and_for_all_and_given_back() {
+        let (door, connection, _client) = hall().await;
+        let mut places = Vec::new();
+        for caller in 0..MOST_OF_ALL / MOST_OF_ONE {
+            let guest = guest(&door, &connection, &format!(":1.{caller}"));
+            for _ in 0..MOST_OF_ONE {
+                places.push(guest.take_place(10).await.expect("a place"));
+            }
+            let refused = guest.take_place(10).await.err().expect("too many of one");
+            assert!(refused.kind == Kind::Busy && refused.message.contains("you have 64"), "{refused}");
+        }
+        let other = guest(&door, &connection, ":1.99");
+        let refused = other.take_place(10).await.err().expect("too many of all");
+        assert!(refused.kind == Kind::Busy && refused.message.contains("256 requests"), "{refused}");
+        drop(places);
+        assert_eq!(lock(&door.busy).bytes, 0);
+        assert!(lock(&door.busy).by_caller.is_empty());
+        let _large = other.take_place(MOST_BYTES).await.expect("room again");
+        assert_eq!(other.take_place(1).await.err().map(|e| e.kind), Some(Kind::Busy), "texts count too");
+    }
+
+    #[tokio::test]
+    async fn the_oldest_lingering_object_makes_way() {
+        let door = Door::default();
+        let path = |n: u32| OwnedObjectPath::try_from(format!("/r/{n}")).expect("a path");
+        let (first, none) = door.linger(&path(1), 2);
+        assert!(none.is_none());
+        door.linger(&path(2), 2);
+        assert_eq!(door.linger(&path(3), 2).1, Some(path(1)));
+        assert!(!door.claim(&path(1), Some(first)), "it is gone");
+        assert!(door.claim(&path(2), None) && !door.claim(&path(2), None));
+    }
+}

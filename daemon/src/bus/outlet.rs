@@ -322,3 +322,101 @@ async fn send_signals(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+
+    /// An outlet, and the signals that it sends.
+    fn outlet() -> (Outlet, mpsc::Receiver<(Said, usize)>) {
+        let (signals, queue) = mpsc::channel(SIGNALS);
+        let (pending, backlog) = (VecDeque::new(), Some(Vec::new()));
+        (Outlet { signals, pipe: None, pending, bytes: 0, flush: Instant::now(), backlog }, queue)
+    }
+
+    fn delta(reasoning: bool, text: &str) -> Said {
+        Said::Delta { reasoning, text: text.into() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn text_grows_together_for_a_moment_and_keeps_its_order() {
+        let (mut outlet, mut signals) = outlet();
+        assert!(outlet.due(true).is_none());
+        outlet.take(delta(false, "a"));
+        assert!(outlet.due(true).is_some_and(|due| due <= Instant::now()), "the first text goes at once");
+        outlet.step().await.expect("told");
+        outlet.take(delta(false, "b"));
+        outlet.take(delta(false, "c"));
+        assert!(outlet.due(true).is_some_and(|due| due > Instant::now()));
+        assert!(outlet.due(false).is_some_and(|due| due <= Instant::now()), "at the end nothing waits");
+        outlet.take(delta(true, "hm"));
+        outlet.take(Said::Event { kind: "notice", details: Dict::new() });
+        while outlet.due(true).is_some() {
+            outlet.step().await.expect("told");
+        }
+        let mut told = Vec::new();
+        while let Ok((said, _)) = signals.try_recv() {
+            told.push(String::from_utf8(said.line()).expect("UTF-8"));
+        }
+        let texts: Vec<&str> = told.iter().map(|line| line.split("\"text\":").nth(1).unwrap_or("notice")).collect();
+        assert_eq!(texts, ["\"a\"}\n", "\"bc\"}\n", "\"hm\"}\n", "notice"]);
+    }
+
+    #[tokio::test]
+    async fn a_pipe_gets_everything_and_the_end_comes_by_signal_too() {
+        let (mut outlet, mut signals) = outlet();
+        outlet.take(delta(false, "before"));
+        outlet.step().await.expect("told");
+        let (read, write) = std::io::pipe().expect("a pipe");
+        outlet.open(write.into()).expect("opened");
+        let (_other, again) = std::io::pipe().expect("a pipe");
+        assert!(outlet.open(again.into()).is_err(), "one stream");
+        outlet.take(delta(false, "after"));
+        outlet.end(0, Dict::new()).await;
+        drop(outlet);
+        let lines: Vec<String> = BufReader::new(read).lines().collect::<Result<_, _>>().expect("lines");
+        assert_eq!(lines.len(), 3);
+        assert!(
+            lines[0].contains("before") && lines[1].contains("after") && lines[2].contains("finished"),
+            "{lines:?}"
+        );
+        assert!(matches!(signals.try_recv(), Ok((Said::Delta { .. }, _))));
+        assert!(matches!(signals.try_recv(), Ok((Said::Finished { status: 0, .. }, _))));
+        assert!(signals.try_recv().is_err(), "what came after the pipe was opened was told there alone");
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_refused_once_too_much_was_said() {
+        let (mut outlet, mut signals) = outlet();
+        for _ in 0..3 {
+            outlet.take(delta(false, &"x".repeat(MOST_BACKLOG / 2)));
+            outlet.step().await.expect("told");
+            signals.try_recv().expect("a signal");
+        }
+        let (_read, write) = std::io::pipe().expect("a pipe");
+        assert!(outlet.open(write.into()).expect_err("too late").message.contains("right after Ask"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pipe_that_nobody_reads_is_given_up_and_holds_no_more_than_it_may() {
+        let (mut outlet, _signals) = outlet();
+        let (read, write) = std::io::pipe().expect("a pipe");
+        outlet.open(write.into()).expect("opened");
+        let started = Instant::now();
+        let mut taken = 0;
+        let error = loop {
+            if outlet.has_room() {
+                outlet.take(delta(false, &"x".repeat(10_000)));
+                taken += 10_000;
+            } else if let Err(error) = outlet.step().await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind, Kind::Cancelled);
+        let waited = started.elapsed();
+        assert!(waited >= PATIENCE && waited < PATIENCE + Duration::from_secs(2), "{waited:?}");
+        assert!(taken < 2 * MOST_PENDING + (128 << 10), "{taken} bytes were taken");
+        drop(read);
+    }
+}

@@ -214,6 +214,8 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// How they are stored, e.g. "Q4_1".
     pub quantization: String,
+    /// Languages it was made for (ISO 639-1); empty when unknown or many.
+    pub languages: Vec<String>,
     /// How it answers from files: "quoting", "generating" or "unchecked".
     pub answers: String,
     /// Share of the check's questions that it got right.
