@@ -103,6 +103,16 @@ def server_first_tokens(b, running, count):
     return times
 
 
+def undisturbed(b, running):
+    """Milliseconds to the first text of the same request on a free machine, of hob and of the server."""
+    hob, peer = [], []
+    for _ in range(5):
+        question, other = words.question(b.fresh()), words.question(b.fresh())
+        hob.append(1000 * b.caller.ask(question, system=b.system, max_tokens=SHORT_ANSWER).first_token)
+        peer.append(1000 * running.chat(other, b.system, SHORT_ANSWER, stream=True).first_token)
+    return hob, peer
+
+
 def waiting(b):
     """First text of an interactive request while four background ones run."""
     halves = 1 if b.quick else 2
@@ -111,6 +121,7 @@ def waiting(b):
     with server(b.chat, CLIENTS + 1) as running:
         b.caller.ask("Say hello.", system=b.system, max_tokens=2)
         running.chat("Say hello.", b.system, 2)
+        free_hob, free_peer = undisturbed(b, running)
         for _ in range(halves):
             times, background = hob_first_tokens(b, count)
             hob += [1000 * seconds for seconds in times]
@@ -120,6 +131,7 @@ def waiting(b):
     b.report.ratio(f"{what}: p95 of {len(hob)} (peer: llama-server -np {CLIENTS + 1}, a slot for everybody)",
                    [percentile(hob, 0.95)], [percentile(peer, 0.95)], " ms", most=0.5)
     b.report.ratio(f"{what}: median", [percentile(hob, 0.5)], [percentile(peer, 0.5)], " ms")
+    b.report.ratio("the same without the others", free_hob, free_peer, " ms")
     b.report.plain("background answers that ended meanwhile", hob=str(ended), figure=f"preempted {preempted} times")
 
 

@@ -13,6 +13,7 @@ import itertools
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -69,6 +70,11 @@ class Bench:
         return [("SmolLM2-135M", str(self.chat)), ("random 0.5B", str(self.shape))]
 
 
+def stop(number, _frame):
+    """SIGTERM unwinds as Ctrl-C does, so that no process is left behind."""
+    raise SystemExit(128 + number)
+
+
 def run(names, quick):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="hob-bench-"))
     try:
@@ -104,6 +110,7 @@ def main():
         for name, (title, _) in SCENARIOS.items():
             print(f"{name:10} {title}")
         raise SystemExit(f"unknown: {', '.join(unknown)}" if unknown else 0)
+    signal.signal(signal.SIGTERM, stop)
     try:
         peers.prepare()
     except (peers.Failure, peers.models.Failure, OSError) as e:

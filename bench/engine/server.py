@@ -155,10 +155,14 @@ def bench(model, threads, prompt=0, generate=0, *more):
     return rates.get("prompt"), rates.get("generate")
 
 
+# Counts for ever, and looks now and then whether the benchmark still lives.
+BUSY = "while kill -0 $PPID; do i=0; while [ $i -lt 99999 ]; do i=$((i+1)); done; done 2>/dev/null"
+
+
 @contextlib.contextmanager
 def busy(count):
     """So many processes that use all of a processor. Yields a function that ends them early."""
-    processes = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(count)]
+    processes = [subprocess.Popen(["sh", "-c", BUSY]) for _ in range(count)]
 
     def end():
         for process in processes:
