@@ -35,7 +35,7 @@ pub struct ModelSettings {
     /// Seconds without use after which a model's process ends.
     pub idle_unload_seconds: Spanned<u64>,
     /// Seconds without use of any model after which a new chat model is checked: may it write
-    /// answers, or should it quote?
+    /// answers, or should it quote? 0 checks it at once, even while the machine is busy.
     pub check_after_seconds: Spanned<u64>,
     /// Context length in tokens; 0 takes the smaller of the model's own and 4,096.
     pub context: Spanned<u32>,
@@ -176,7 +176,7 @@ impl Settings {
 
     fn check(&self, text: &str) -> Result<(), String> {
         in_range(text, "models.idle_unload_seconds", &self.models.idle_unload_seconds, 5, 86_400)?;
-        in_range(text, "models.check_after_seconds", &self.models.check_after_seconds, 1, 86_400)?;
+        in_range(text, "models.check_after_seconds", &self.models.check_after_seconds, 0, 86_400)?;
         in_range(text, "models.threads", &self.models.threads, 0, 256)?;
         in_range(text, "index.max_file_mib", &self.index.max_file_mib, 1, 4_096)?;
         in_range(text, "cache.memory_mib", &self.cache.memory_mib, 0, 65_536)?;
