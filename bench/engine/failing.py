@@ -67,7 +67,7 @@ def cancel(b):
             request.forget()
             caller.leave()
     everything = extra[True] + extra[False]
-    what = f"the next request's first text after a cancel, beyond {base:.0f} ms on a free slot: p95 of {len(everything)}"
+    what = f"the next first text after a cancel, beyond {base:.0f} ms on a free slot: p95 of {len(everything)}"
     b.report.at_most(what, percentile(everything, 0.95), " ms", 60, hob=spread(everything, " ms"))
     b.report.plain("of these, cancelled while writing", hob=spread(extra[True], " ms"))
     b.report.plain("of these, cancelled while the prompt was evaluated", hob=spread(extra[False], " ms"))
