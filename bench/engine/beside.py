@@ -10,7 +10,7 @@ import words
 from client import HobError, pause, wait
 from server import bench, busy, server
 
-ANSWER, SERVER_ANSWER, FIXED = 96, 32, {1: 96, 2: 24}
+ANSWER, SERVER_ANSWER, FIXED = 128, 32, {1: 128, 2: 24}
 GOALS = {1: 1.8, 2: 2.5}
 # The way back: how long the load stays, how long is looked for the old pace, and in windows of which length. The random
 # model is asked, since it never wants to stop.

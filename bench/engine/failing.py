@@ -1,7 +1,7 @@
 """Scenarios: requests that nobody wants any more, and a model's process that dies in the middle of an answer.
 
-Owns: when what is cancelled or killed. A cancelled request is one of a caller that says so, or that leaves the bus, while
-its prompt is evaluated or while its answer is written.
+Owns: when what is cancelled or killed. A cancelled request is one of a caller that says so, or that leaves the bus,
+while its prompt is evaluated or while its answer is written.
 """
 
 import os
@@ -67,8 +67,8 @@ def cancel(b):
             request.forget()
             caller.leave()
     everything = extra[True] + extra[False]
-    b.report.at_most(f"the next request's first text after a cancel, beyond {base:.0f} ms on a free slot: "
-                     f"p95 of {len(everything)}", percentile(everything, 0.95), " ms", 60, hob=spread(everything, " ms"))
+    what = f"the next first text after a cancel, beyond {base:.0f} ms on a free slot: p95 of {len(everything)}"
+    b.report.at_most(what, percentile(everything, 0.95), " ms", 60, hob=spread(everything, " ms"))
     b.report.plain("of these, cancelled while writing", hob=spread(extra[True], " ms"))
     b.report.plain("of these, cancelled while the prompt was evaluated", hob=spread(extra[False], " ms"))
     b.report.plain("first text on a free slot", hob=spread(free, " ms"))

@@ -70,9 +70,9 @@ class Bench:
         return [("SmolLM2-135M", str(self.chat)), ("random 0.5B", str(self.shape))]
 
 
-def stop(number, _frame):
-    """SIGTERM unwinds as Ctrl-C does, so that no process is left behind."""
-    raise SystemExit(128 + number)
+def stop(_number, _frame):
+    """SIGTERM becomes Ctrl-C, which GLib's main loop knows to unwind, so that no process is left behind."""
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def run(names, quick):
@@ -110,6 +110,7 @@ def main():
         for name, (title, _) in SCENARIOS.items():
             print(f"{name:10} {title}")
         raise SystemExit(f"unknown: {', '.join(unknown)}" if unknown else 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without it
     signal.signal(signal.SIGTERM, stop)
     try:
         peers.prepare()
@@ -124,4 +125,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
