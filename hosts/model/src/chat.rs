@@ -11,7 +11,7 @@ use crate::grammar::Grammars;
 use crate::guide::Guide;
 use crate::loaded::Loaded;
 use crate::marked::Marked;
-use crate::output::Output;
+use crate::output::{Output, Send};
 use crate::pace::Pace;
 use crate::prompt::{self, Controls};
 use crate::run::{Means, Prompt, Run};
@@ -284,7 +284,7 @@ impl<'m> Chat<'m> {
             let rests = !moves && run.request.priority == Priority::Background && !plan.gives_way;
             if rests && !std::mem::replace(&mut run.rests, rests) {
                 run.usage.preempted += 1;
-                send(self.wire, run, true);
+                send(self.wire, run, Send::All);
             }
             run.rests = rests;
         }
@@ -306,7 +306,7 @@ impl<'m> Chat<'m> {
 
     /// After a step: its tokens are in memory, and whoever has none left chooses the next.
     fn choose(&mut self, plan: &Plan, items: &[Item], threads: u32) {
-        let now = Instant::now();
+        let how = if self.threads.is_busy() { Send::Busy } else { Send::Idle };
         let mut last = 0;
         let mut over = Vec::new();
         for (at, count) in &plan.parts {
@@ -325,7 +325,7 @@ impl<'m> Chat<'m> {
                 Ok(over)
             });
             match chosen {
-                Ok(None) => send_at(self.wire, run, now, false),
+                Ok(None) => send(self.wire, run, how),
                 Ok(Some(finish)) => over.push((*at, Ok(finish))),
                 Err(error) => over.push((*at, Err(error))),
             }
@@ -347,7 +347,7 @@ impl<'m> Chat<'m> {
         let mut finish = finish;
         if finish != Finish::Cancelled {
             run.output.end();
-            send(self.wire, &mut run, true);
+            send(self.wire, &mut run, Send::All);
             if run.output.calls() > 0 {
                 finish = Finish::ToolCalls;
             }
@@ -386,7 +386,7 @@ impl<'m> Chat<'m> {
             self.sequences.leave(&mut self.context);
         }
         run.usage.preempted += 1;
-        send(self.wire, &mut run, true);
+        send(self.wire, &mut run, Send::All);
         self.parked.push(run);
     }
 
@@ -421,12 +421,8 @@ fn work(plan: &Plan, views: &[View]) -> Work {
     }
 }
 
-fn send(wire: &Wire, run: &mut Run, all: bool) {
-    send_at(wire, run, Instant::now(), all);
-}
-
-fn send_at(wire: &Wire, run: &mut Run, now: Instant, all: bool) {
-    for reply in run.output.take(now, all) {
+fn send(wire: &Wire, run: &mut Run, how: Send) {
+    for reply in run.output.take(Instant::now(), how) {
         wire.send(&run.job, reply);
     }
 }

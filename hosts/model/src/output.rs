@@ -10,8 +10,20 @@ use hob_engine::ModelReply;
 use std::time::{Duration, Instant};
 
 /// Pieces are sent at least this far apart: each one wakes the daemon, which takes a core from the model, and nobody
-/// reads faster.
+/// reads faster. Where others want the cores too, a core that is lost comes back later, so pieces are larger.
 const APART: Duration = Duration::from_millis(20);
+const APART_WHEN_BUSY: Duration = Duration::from_millis(100);
+
+/// How much of what is there is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Send {
+    /// All of it: nothing follows soon.
+    All,
+    /// What has waited long enough on an idle machine.
+    Idle,
+    /// The same beside others who want the cores.
+    Busy,
+}
 
 /// One answer on its way out.
 pub struct Output {
@@ -72,10 +84,14 @@ impl Output {
         self.reader.as_ref().filter(|reader| reader.in_call()).and_then(Reader::call_text)
     }
 
-    /// What is to be sent now; `all` when it must not wait.
-    pub fn take(&mut self, now: Instant, all: bool) -> Vec<ModelReply> {
-        let early = self.sent.is_some_and(|sent| now.duration_since(sent) < APART);
-        if self.unsent.is_empty() || (early && !all) {
+    /// What is to be sent now.
+    pub fn take(&mut self, now: Instant, how: Send) -> Vec<ModelReply> {
+        let apart = match how {
+            Send::All => Duration::ZERO,
+            Send::Idle => APART,
+            Send::Busy => APART_WHEN_BUSY,
+        };
+        if self.unsent.is_empty() || self.sent.is_some_and(|sent| now.duration_since(sent) < apart) {
             return Vec::new();
         }
         self.sent = Some(now);
@@ -143,22 +159,22 @@ mod tests {
         let start = Instant::now();
         let mut output = output(&["END"]);
         assert!(!output.push("a".as_bytes()));
-        assert_eq!(text(output.take(start, false)).as_deref(), Some("a"));
+        assert_eq!(text(output.take(start, Send::Idle)).as_deref(), Some("a"));
         assert!(!output.push(&"bé".as_bytes()[..2]));
-        assert_eq!(text(output.take(start, false)), None);
-        assert_eq!(text(output.take(start + APART, false)).as_deref(), Some("b"));
+        assert_eq!(text(output.take(start, Send::Idle)), None);
+        assert_eq!(text(output.take(start + APART, Send::Idle)).as_deref(), Some("b"));
         assert!(!output.push(&"é".as_bytes()[1..]));
         assert!(!output.push(b" EN"));
         output.end();
-        assert_eq!(text(output.take(start, true)).as_deref(), Some("é EN"));
-        assert_eq!(text(output.take(start, true)), None);
+        assert_eq!(text(output.take(start, Send::All)).as_deref(), Some("é EN"));
+        assert_eq!(text(output.take(start, Send::All)), None);
     }
 
     #[test]
     fn a_stop_text_ends_it() {
         let mut output = output(&["END"]);
         assert!(output.push(b"one END two"));
-        assert_eq!(text(output.take(Instant::now(), true)).as_deref(), Some("one "));
+        assert_eq!(text(output.take(Instant::now(), Send::All)).as_deref(), Some("one "));
     }
 
     #[test]
@@ -170,7 +186,7 @@ mod tests {
         assert!(output.push(b" And so on"));
         output.end();
         let kinds: Vec<&str> = output
-            .take(Instant::now(), true)
+            .take(Instant::now(), Send::All)
             .iter()
             .map(|reply| match reply {
                 ModelReply::Reasoning(_) => "reasoning",

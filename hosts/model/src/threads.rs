@@ -69,6 +69,11 @@ impl Threads {
         self.last
     }
 
+    /// Others want the cores too.
+    pub fn is_busy(&self) -> bool {
+        self.load.others() > 0
+    }
+
     /// Takes note of a step of `tokens` tokens that used what [`Threads::next`] said.
     pub fn took(&mut self, work: Work, tokens: usize, time: Duration) {
         let seconds = time.as_secs_f64() / tokens.max(1) as f64;
