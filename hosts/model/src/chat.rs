@@ -6,7 +6,7 @@
 //! failure both are emptied.
 
 use crate::context::{Context, Step};
-use crate::grammar::{Constraint, Grammars};
+use crate::grammar::{Constraint, Grammars, copied_from};
 use crate::loaded::Loaded;
 use crate::pieces::Pieces;
 use crate::prompt::{self, Controls};
@@ -90,7 +90,7 @@ impl<'m> Chat<'m> {
     ) -> Result<(Finish, Usage), EngineError> {
         check(spec)?;
         let sampler = Sampler::new(spec, self.vocab.n_tokens())?;
-        let constraint = spec.schema.as_deref().map(|schema| self.constraint(schema)).transpose()?;
+        let constraint = spec.schema.as_deref().map(|schema| self.constraint(schema, copied_from(spec))).transpose()?;
         let prompt = prompt::tokens(&self.vocab, &self.controls, &self.template, &spec.messages)?;
         let limit = self.context.length();
         if prompt.len() >= limit {
@@ -194,12 +194,14 @@ impl<'m> Chat<'m> {
         self.cached.clear();
     }
 
-    fn constraint(&mut self, schema: &str) -> Result<Constraint, EngineError> {
+    fn constraint(&mut self, schema: &str, copy_from: &str) -> Result<Constraint, EngineError> {
         if self.grammars.is_none() {
             self.grammars = Some(Grammars::new(&self.vocab)?);
         }
         let grammars = self.grammars.as_ref();
-        grammars.ok_or_else(|| EngineError::Inference("no vocabulary for schemas".into()))?.constraint(schema)
+        grammars
+            .ok_or_else(|| EngineError::Inference("no vocabulary for schemas".into()))?
+            .constraint(schema, copy_from)
     }
 }
 
