@@ -1,7 +1,8 @@
 //! Write a skill, or talk to hob.
 //!
 //! Owns: the skill's manifest, the [`Skill`] trait with its results, the C ABI that carries them,
-//! a harness to test a skill without a daemon, and (feature `client`) typed D-Bus proxies.
+//! a harness to test a skill without a daemon, JSON that is still being written, and (feature
+//! `client`) typed D-Bus proxies.
 //! Must not know: the daemon, its index or its models.
 //!
 //! A skill is a folder with a `skill.toml` ([`manifest`]) and a library:
@@ -60,6 +61,7 @@ pub mod abi;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod manifest;
+pub mod partial_json;
 mod result;
 mod skill;
 pub mod testing;

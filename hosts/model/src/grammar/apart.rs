@@ -5,7 +5,8 @@
 //! A grammar can't count how many options hold. Where no two can hold at once, exactly one is the
 //! same as any; everywhere else `oneOf` is refused.
 
-use super::reading::{Schema, is_a};
+use super::reading::Schema;
+use super::settling::is_a;
 use super::walking::{children_mut, resolved, types};
 use serde_json::{Map, Value, json};
 use std::cell::Cell;

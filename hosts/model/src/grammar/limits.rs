@@ -8,7 +8,7 @@ use llguidance::api::ParserLimits;
 /// Most bytes of a schema as JSON.
 pub const BYTES: usize = 256 << 10;
 /// Most schemas in a document, counting what `$ref` reaches once.
-pub const SCHEMAS: usize = 1_500;
+pub const SCHEMAS: usize = 1_000;
 /// Most fixed values in a document.
 pub const VALUES: usize = 4_000;
 /// Most bytes of all property names and fixed texts together.
@@ -43,6 +43,9 @@ pub const WRITTEN: usize = 1 << 20;
 /// llguidance's own limits, for one request.
 pub fn parser() -> ParserLimits {
     ParserLimits {
+        // An object of a thousand optional properties has some four items for each.
+        max_items_in_row: 8_000,
+        step_max_items: 200_000,
         max_lexer_states: 50_000,
         max_grammar_size: 200_000,
         precompute_large_lexemes: false,

@@ -19,18 +19,26 @@ mod merging;
 mod numbers;
 mod patterns;
 mod reading;
+mod settling;
 mod vocabulary;
 mod walking;
 mod writing;
 
 pub use constraint::Constraint;
 
-use hob_engine::EngineError;
+use hob_engine::{EngineError, GenerateSpec};
 use llama_cpp_2::vocab::LlamaVocab;
 use llguidance::api::TopLevelGrammar;
 use llguidance::toktrie::TokEnv;
 use llguidance::{Matcher, ParserFactory};
 use serde_json::Value;
+
+/// The text that a request's `x-copy` values are taken from: the one that it gives, or its last user
+/// message.
+pub fn copied_from(spec: &GenerateSpec) -> &str {
+    let last = || spec.messages.iter().rev().find(|message| message.role == "user");
+    spec.copy_from.as_deref().unwrap_or_else(|| last().map_or("", |message| &message.content))
+}
 
 /// Compiles schemas for one model's vocabulary. Made once per model: it walks all tokens.
 pub struct Grammars {

@@ -6,8 +6,8 @@
 //! the engine's syntax and each referenced schema in one flat table of definitions.
 
 use super::keywords::{self, Kind, Meaning, meaning};
-use super::{limits, numbers, patterns};
-use serde_json::{Map, Value, json};
+use super::{limits, numbers, patterns, settling};
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 /// A schema that holds nothing but kept keywords.
@@ -59,7 +59,7 @@ type Read<T> = Result<T, String>;
 
 impl Reader<'_> {
     fn wrong<T>(&self, keyword: &str, reason: &str) -> Read<T> {
-        Err(format!("`{}` at {} {reason}", short(keyword), short(&self.place)))
+        wrong(&self.place, keyword, reason)
     }
 
     /// Reads what stands one step deeper.
@@ -116,7 +116,7 @@ impl Reader<'_> {
                 }
             }
         }
-        self.settle(out)
+        settling::settle(out, &self.place)
     }
 
     /// Reads the value of a kept keyword; `place` ends in the keyword.
@@ -267,143 +267,11 @@ impl Reader<'_> {
         }
         Ok(Value::String(format!("#/$defs/{name}")))
     }
-
-    /// Brings the keywords of one schema, which are right one by one, into one form together.
-    fn settle(&self, mut out: Map<String, Value>) -> Read<Value> {
-        older_drafts(&mut out);
-        numbers::settle_exclusive(&mut out);
-        self.settle_format(&mut out)?;
-        self.settle_properties(&mut out)?;
-        if let Some(copy) = out.remove("x-copy")
-            && copy == Value::Bool(true)
-        {
-            return self.copy(out);
-        }
-        settle_values(&mut out).or_else(|reason| self.wrong("enum", &reason))?;
-        if out.len() == 1
-            && let Some(Value::Array(list)) = out.get_mut("allOf")
-            && list.len() == 1
-        {
-            return Ok(list.remove(0));
-        }
-        // Split by an applicator, these two would not see each other.
-        if out.contains_key("patternProperties") && out.contains_key("additionalProperties") {
-            for applicator in ["$ref", "allOf", "anyOf", "oneOf", "enum", "const"] {
-                if let Some(value) = out.shift_remove(applicator) {
-                    out.insert(applicator.into(), value);
-                }
-            }
-        }
-        Ok(Value::Object(out))
-    }
-
-    fn settle_format(&self, out: &mut Map<String, Value>) -> Read<()> {
-        let Some(format) = out.get("format").and_then(Value::as_str) else { return Ok(()) };
-        if keywords::FORMATS.contains(&format) {
-            return Ok(());
-        }
-        let numeric = matches!(out.get("type").and_then(Value::as_str), Some("integer" | "number"));
-        let Some((least, most)) = numbers::format(format).filter(|_| numeric) else {
-            let known = keywords::FORMATS.join(", ");
-            return self.wrong("format", &format!("{} is not supported; there are {known}", short(format)));
-        };
-        out.remove("format");
-        numbers::raise(out, least);
-        numbers::lower(out, most);
-        Ok(())
-    }
-
-    /// Nothing keeps a generator from writing the same name twice, so a count of names beyond the
-    /// ones that are spelled out can't be promised.
-    fn settle_properties(&self, out: &mut Map<String, Value>) -> Read<()> {
-        let required = out.get("required").and_then(Value::as_array).map_or(0, Vec::len) as u64;
-        match out.get("minProperties").and_then(Value::as_u64) {
-            Some(least) if least <= required => drop(out.remove("minProperties")),
-            Some(least) if least > required + 1 => {
-                return self.wrong("minProperties", "asks for more names than `required` has; name them there");
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// A text that is copied.
-    fn copy(&self, mut out: Map<String, Value>) -> Read<Value> {
-        if let Some(other) = out.keys().find(|key| !matches!(&***key, "type" | "minLength" | "maxLength")) {
-            return self.wrong(other, "is not supported together with x-copy; only minLength and maxLength are");
-        }
-        let types = match out.remove("type") {
-            Some(Value::Array(list)) => list,
-            Some(name) => vec![name],
-            None => vec![json!("string")],
-        };
-        let (texts, others): (Vec<_>, Vec<_>) = types.into_iter().partition(|name| name == "string");
-        if texts.is_empty() {
-            return self.wrong("x-copy", "is for texts; give it \"type\": \"string\"");
-        }
-        out.insert("type".into(), json!("string"));
-        out.insert("x-copy".into(), json!(true));
-        if others.is_empty() {
-            return Ok(Value::Object(out));
-        }
-        Ok(json!({"anyOf": [out, {"type": others}]}))
-    }
 }
 
-/// What earlier drafts wrote in other words.
-fn older_drafts(out: &mut Map<String, Value>) {
-    let more = out.remove("additionalItems");
-    if let Some(Value::Array(list)) = out.get("items").cloned() {
-        out.insert("prefixItems".into(), Value::Array(list));
-        out.remove("items");
-        if let Some(more) = more {
-            out.insert("items".into(), more);
-        }
-    }
-    for (exclusive, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
-        if let Some(Value::Bool(on)) = out.get(exclusive).cloned() {
-            out.remove(exclusive);
-            if on && let Some(number) = out.remove(bound) {
-                out.insert(exclusive.into(), number);
-            }
-        }
-    }
-}
-
-/// Fixed values beside a type: only those of that type count, and then the type says no more.
-fn settle_values(out: &mut Map<String, Value>) -> Result<(), String> {
-    let types: Vec<String> = match out.get("type") {
-        Some(Value::Array(list)) => list.iter().filter_map(|name| name.as_str().map(Into::into)).collect(),
-        Some(Value::String(name)) => vec![name.clone()],
-        _ => return Ok(()),
-    };
-    let fits = |value: &Value| types.iter().any(|name| is_a(value, name));
-    if let Some(Value::Array(values)) = out.get_mut("enum") {
-        values.retain(fits);
-        if values.is_empty() {
-            return Err(format!("has no value of type {}", types.join(" or ")));
-        }
-        out.remove("type");
-    } else if let Some(value) = out.get("const") {
-        if !fits(value) {
-            return Err(format!("or const is not of type {}", types.join(" or ")));
-        }
-        out.remove("type");
-    }
-    Ok(())
-}
-
-/// Whether a value is of one of JSON Schema's types.
-pub fn is_a(value: &Value, name: &str) -> bool {
-    match name {
-        "null" => value.is_null(),
-        "boolean" => value.is_boolean(),
-        "number" => value.is_number(),
-        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
-        "string" => value.is_string(),
-        "array" => value.is_array(),
-        _ => value.is_object(),
-    }
+/// Says what is wrong with a keyword, and where it stands.
+pub fn wrong<T>(place: &str, keyword: &str, reason: &str) -> Result<T, String> {
+    Err(format!("`{}` at {} {reason}", short(keyword), short(place)))
 }
 
 fn expected(kind: Kind) -> &'static str {
@@ -445,7 +313,7 @@ fn decoded(pointer: &str) -> Option<String> {
 }
 
 /// A caller's text in a message.
-fn short(text: &str) -> String {
+pub fn short(text: &str) -> String {
     let mut out: String = text.chars().take(80).collect();
     if out.len() < text.len() {
         out.push('…');

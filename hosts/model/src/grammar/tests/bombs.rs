@@ -6,21 +6,22 @@ use super::*;
 fn bombs_are_refused_or_bounded() {
     let bench = bench();
     for (name, schema) in bombs() {
-        let started = Instant::now();
+        let started = Work::begin();
         let outcome = bench.compile(&schema);
-        let took = started.elapsed();
+        let took = started.done();
         println!("{name}: {took:?} {:?}", outcome.as_ref().err().map(|e| e.to_string()));
         assert!(took < Duration::from_secs(2), "{name} took {took:?}");
         match outcome {
             Err(EngineError::InvalidArgument(reason)) => assert!(reason.len() < 500, "{name}: {reason}"),
             Err(other) => panic!("{name}: {other}"),
-            Ok(constraint) => {
+            Ok(_) => {
                 // Harmless to compile; then it must be harmless to follow.
-                let mut dice = Dice::new(1);
-                let started = Instant::now();
-                bench.run(constraint, &mut dice, 200);
-                println!("{name}: followed in {:?}", started.elapsed());
-                assert!(started.elapsed() < Duration::from_secs(4), "{name} took {:?}", started.elapsed());
+                let started = Work::begin();
+                for seed in 0..5 {
+                    bench.run(bench.compile(&schema).unwrap(), &mut Dice::new(seed), 200);
+                }
+                println!("{name}: followed in {:?}", started.done());
+                assert!(started.done() < Duration::from_secs(4), "{name} took {:?}", started.done());
             }
         }
     }
@@ -91,7 +92,7 @@ fn bombs() -> Vec<(&'static str, Value)> {
         ("too many options", json!({"anyOf": many(5_000, &|i| json!({"const": i}))})),
         (
             "many properties",
-            json!({"type": "object", "properties": many(1_400, &|i| json!(i)).into_iter().map(|i| (format!("p{i}"), json!({"type": "string"}))).collect::<Map<_, _>>()}),
+            json!({"type": "object", "properties": many(990, &|i| json!(i)).into_iter().map(|i| (format!("p{i}"), json!({"type": "string"}))).collect::<Map<_, _>>()}),
         ),
         (
             "many open objects",

@@ -5,31 +5,21 @@ use super::*;
 #[test]
 fn random_schemas_are_followed() {
     let bench = bench();
-    let (mut done, mut long, mut impossible) = (0, Vec::new(), 0);
-    for seed in std::env::var("START").map_or(0, |n| n.parse().unwrap())
-        ..std::env::var("SEEDS").map_or(500, |n| n.parse().unwrap())
-    {
+    let (mut done, mut long) = (0, 0);
+    for seed in 0..500 {
         let mut dice = Dice::new(seed);
         let schema = schemas::schema(&mut dice, 4);
-        let constraint = match bench.compile(&schema) {
-            Ok(constraint) => constraint,
-            // Two random parts may contradict each other.
-            Err(error) if error.to_string().contains("satisf") => {
-                impossible += 1;
-                continue;
-            }
-            Err(error) => panic!("seed {seed}: {error}\n{schema}"),
-        };
+        let constraint = bench.compile(&schema).unwrap_or_else(|e| panic!("seed {seed}: {e}\n{schema}"));
         match bench.run(constraint, &mut dice, 1_500) {
             Outcome::Done(text) => {
                 valid(&schema, &text).unwrap_or_else(|e| panic!("seed {seed}: {e}\n{schema}\n{text}"));
                 done += 1;
             }
-            Outcome::TooLong(text) => long.push((seed, text)),
+            Outcome::TooLong(_) => long += 1,
         }
     }
-    println!("{done} valid, {} cut by length, {impossible} impossible", long.len());
-    assert!(long.len() * 50 <= done, "too many are cut");
+    println!("{done} valid, {long} cut by length");
+    assert!(long <= 10);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod bombs;
 mod copies;
 mod following;
+mod real;
 mod refusing;
 #[path = "../../../tests/common/schemas.rs"]
 mod schemas;
@@ -11,13 +12,12 @@ mod tokens;
 
 use super::*;
 use crate::sampling::Sampler;
-use hob_engine::GenerateSpec;
 use llama_cpp_2::token::LlamaToken;
 use llguidance::toktrie::{ApproximateTokEnv, TokRxInfo, TokTrie};
 use schemas::Dice;
 use serde_json::{Map, json};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// All bytes, and texts that span the borders of JSON's parts as a model's tokens do.
 const LONGER: [&str; 40] = [
@@ -46,9 +46,28 @@ fn bench() -> Bench {
     Bench { grammars: Grammars::over(&environment).unwrap(), words, end }
 }
 
+/// Time that this thread has had a processor: what a limit on work means on a busy machine.
+struct Work(Duration);
+
+impl Work {
+    fn begin() -> Self {
+        Self(Self::so_far())
+    }
+
+    fn done(&self) -> Duration {
+        Self::so_far() - self.0
+    }
+
+    fn so_far() -> Duration {
+        let figures = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        Duration::from_nanos(figures.split(' ').next().unwrap().parse().unwrap())
+    }
+}
+
 #[derive(Debug, PartialEq)]
 enum Outcome {
     Done(String),
+    /// Cut by length.
     TooLong(String),
 }
 
@@ -70,7 +89,7 @@ impl Bench {
     fn run(&self, mut constraint: Constraint, dice: &mut Dice, most: usize) -> Outcome {
         let seed = dice.next();
         let spec = GenerateSpec { temperature: 1.0, seed, schema: Some(String::new()), ..GenerateSpec::default() };
-        let mut sampler = Sampler::new(&spec).unwrap();
+        let mut sampler = Sampler::new(&spec, self.words.len() as i32).unwrap();
         let mut text = Vec::new();
         for _ in 0..most {
             let scores: Vec<f32> = (0..self.words.len()).map(|_| dice.share()).collect();
