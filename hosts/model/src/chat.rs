@@ -4,8 +4,11 @@
 //! for all that run, and chooses a token for each. Must not know: how a step is planned (`schedule`), what sequences
 //! hold (`sequences`), how a token is chosen (`run`).
 
-use crate::context::{Context, Step};
-use crate::grammar::{Constraint, Grammars, copied_from};
+use crate::adapters::{Adapters, Group};
+use crate::context::{Context, Item, Shape, Step};
+use crate::format::{Format, Reader};
+use crate::grammar::Grammars;
+use crate::guide::Guide;
 use crate::loaded::Loaded;
 use crate::marked::Marked;
 use crate::output::{Output, Send};
@@ -100,40 +103,22 @@ impl<'m> Chat<'m> {
         self.template.is_own()
     }
 
-    /// The model's vocabulary.
-    pub fn vocab(&self) -> &LlamaVocab<'m> {
-        &self.vocab
-    }
-
-    /// Answers a conversation.
-    pub fn generate(
-        &mut self,
-        spec: &GenerateSpec,
-        since: Instant,
-        listener: &mut dyn Listener,
-    ) -> Result<(Finish, Usage), EngineError> {
-        check(spec)?;
-        let sampler = Sampler::new(spec, self.vocab.n_tokens())?;
-        let constraint = spec.schema.as_deref().map(|schema| self.constraint(schema, copied_from(spec))).transpose()?;
-        let prompt = prompt::tokens(&self.vocab, &self.controls, &self.template, &spec.messages)?;
-        let limit = self.context.length();
-        if prompt.len() >= limit {
-            return Err(EngineError::TooLong { tokens: prompt.len() as u32, limit: limit as u32 });
-        }
-        self.context.watch(listener.cancelled());
-        let others = others_running();
-        self.reading.begin(others);
-        self.writing.begin(others);
-        let answer = self.prefill(&prompt, listener).and_then(|reused| {
-            let mut usage = Usage { prompt_tokens: prompt.len() as u32, ..Usage::default() };
-            // `None`: cancelled before the prompt was read.
-            let finish = match reused {
-                None => Finish::Cancelled,
-                Some(reused) => {
-                    usage.cached_tokens = reused as u32;
-                    let stops = spec.stop.iter().cloned().chain(self.template.stops().iter().map(ToString::to_string));
-                    let answer = Answer { sampler, constraint, stops: Stops::new(stops.collect()), since, listener };
-                    self.decode(answer, spec.max_tokens, &mut usage)?
+    /// Serves requests until the wire closes; `other` answers those that are no generation.
+    pub fn serve(&mut self, other: impl Fn(&ModelRequest, &LlamaVocab<'_>) -> ModelReply) {
+        loop {
+            let patience = self.patience();
+            let Some(jobs) = self.wire.take(patience) else { break };
+            if jobs.is_empty() && patience == QUIET {
+                self.sequences.write_one();
+            }
+            for job in jobs {
+                match &job.body {
+                    ModelRequest::Generate(spec) => {
+                        let since = job.received;
+                        let request = Request { priority: spec.priority, caller: spec.caller.clone(), since };
+                        self.waiting.push((request, job));
+                    }
+                    body => self.wire.finish(&job, other(body, &self.vocab)),
                 }
             }
             self.drop_cancelled();
@@ -199,56 +184,23 @@ impl<'m> Chat<'m> {
         let ModelRequest::Generate(spec) = job.body.clone() else {
             return Err(EngineError::InvalidArgument("only generations are scheduled".into()));
         };
-        answer.end(finish, pieces.end());
-        Ok(finish)
-    }
-
-    /// Adds tokens to the context; afterwards the last one's scores can be read.
-    fn read(&mut self, tokens: &[LlamaToken]) -> Result<Step, EngineError> {
-        let threads = if tokens.len() == 1 { &mut self.writing } else { &mut self.reading };
-        self.context.set_threads(threads.next());
-        let started = Instant::now();
-        let step = self.context.step(tokens)?;
-        match step {
-            Step::Done => {
-                threads.took(tokens.len(), started.elapsed());
-                self.cached.extend_from_slice(tokens);
-            }
-            Step::Cancelled => self.cached.truncate(self.context.filled()),
-        }
-        Ok(step)
-    }
-
-    fn forget(&mut self) {
-        self.context.clear();
-        self.cached.clear();
-    }
-
-    fn constraint(&mut self, schema: &str, copy_from: &str) -> Result<Constraint, EngineError> {
-        if self.grammars.is_none() {
+        check(&spec)?;
+        if Guide::is_needed(&spec) && self.grammars.is_none() {
             self.grammars = Some(Grammars::new(&self.vocab)?);
         }
-        let grammars = self.grammars.as_ref();
-        grammars
-            .ok_or_else(|| EngineError::Inference("no vocabulary for schemas".into()))?
-            .constraint(schema, copy_from)
-    }
-}
-
-/// One answer under way.
-struct Answer<'a> {
-    sampler: Sampler,
-    constraint: Option<Constraint>,
-    stops: Stops,
-    since: Instant,
-    listener: &'a mut dyn Listener,
-}
-
-impl Answer<'_> {
-    fn choose(&mut self, scores: &[f32]) -> Result<LlamaToken, EngineError> {
-        let token = match &mut self.constraint {
-            Some(constraint) => constraint.choose(&mut self.sampler, scores)?,
-            None => self.sampler.choose((0..).zip(scores.iter().copied()))?,
+        let format = *self.template.format();
+        let guide = Guide::new(&spec, &format, self.grammars.as_ref(), &self.vocab, self.marked.opener())?;
+        let (messages, tools) = (&spec.messages, &spec.tools);
+        let prompt = prompt::tokens(&self.vocab, &self.controls, &self.template, messages, tools)?;
+        let system = prompt::system_tokens(&self.vocab, &self.controls, &self.template, messages, tools)?;
+        let offered = if spec.tool_choice == ToolChoice::None { &[][..] } else { tools };
+        let reader = Reader::new(&format, offered, prompt.opens_thinking).after(messages);
+        let stops = spec.stop.iter().cloned().chain(self.template.stops().iter().map(ToString::to_string));
+        let means = Means {
+            guide,
+            output: Output::new(reader, stops.collect()),
+            adapter: self.adapters.group(spec.lora.as_ref())?,
+            length: self.context.length(),
         };
         let system = common(&system, &prompt.tokens);
         Run::new(job, request, &spec, Prompt { tokens: prompt.tokens, system }, means)

@@ -43,6 +43,7 @@ impl Format {
     }
 
     /// The convention of the calls.
+    #[cfg(test)]
     pub fn calls(&self) -> Calls {
         self.calls
     }

@@ -7,7 +7,7 @@
 //! then its arguments are bound. A call that is required is opened for it.
 
 use crate::format::Format;
-use crate::grammar::{Constraint, Grammars};
+use crate::grammar::{Constraint, Grammars, copied_from};
 use crate::prompt;
 use hob_engine::{EngineError, GenerateSpec, ToolChoice};
 use llama_cpp_2::token::LlamaToken;
@@ -37,7 +37,7 @@ impl Guide {
         vocab: &LlamaVocab<'_>,
         opener: Option<LlamaToken>,
     ) -> Result<Self, EngineError> {
-        let mut guide = Self { copy_from: copy_from(spec), ..Self::default() };
+        let mut guide = Self { copy_from: copied_from(spec).to_string(), ..Self::default() };
         let Some(grammars) = grammars else { return Ok(guide) };
         if let Some(schema) = &spec.schema {
             guide.constraint = Some(grammars.constraint(schema, &guide.copy_from)?);
@@ -122,10 +122,4 @@ impl Guide {
         }
         Ok(())
     }
-}
-
-/// What marked values are copied from: what the request names, else the question.
-fn copy_from(spec: &GenerateSpec) -> String {
-    let question = || spec.messages.iter().rev().find(|m| m.role == "user").map(|m| m.content.clone());
-    spec.copy_from.clone().or_else(question).unwrap_or_default()
 }

@@ -201,6 +201,7 @@ impl Saved {
 
     /// The entry's tokens and state. An entry in memory is kept no longer, one on disk stays. `None` as in
     /// [`Saved::read`].
+    #[cfg(test)]
     pub fn take(&mut self, found: &Match) -> Option<(Vec<i32>, Vec<u8>)> {
         let entry = match found.tier {
             Tier::Memory => self.memory.take(found.id),
@@ -216,6 +217,7 @@ impl Saved {
     }
 
     /// Forgets everything of this model, on disk too.
+    #[cfg(test)]
     pub fn clear(&mut self) {
         self.memory.clear();
         if let Some(disk) = &mut self.disk {

@@ -160,6 +160,7 @@ impl Sequences {
         while self.has_unwritten() {
             self.write_one();
         }
+        tracing::debug!(kept = ?self.saved.figures(), "evaluated prompts that outlive this process are on disk");
     }
 
     fn write(&mut self, entry: &Entry) {

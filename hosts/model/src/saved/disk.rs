@@ -144,6 +144,7 @@ impl Disk {
     }
 
     /// Removes all entries of this model.
+    #[cfg(test)]
     pub(super) fn clear(&mut self) {
         for name in self.folder.names() {
             self.folder.remove(&self.folder.path(&name), "everything is to be forgotten");

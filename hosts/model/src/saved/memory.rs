@@ -71,11 +71,13 @@ impl Memory {
     }
 
     /// The entry, which is no longer kept.
+    #[cfg(test)]
     pub(super) fn take(&mut self, id: u64) -> Option<Arc<Entry>> {
         let at = self.position(id)?;
         Some(self.kept.remove(at).entry)
     }
 
+    #[cfg(test)]
     pub(super) fn clear(&mut self) {
         self.kept.clear();
     }

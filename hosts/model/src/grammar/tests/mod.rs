@@ -89,7 +89,7 @@ impl Bench {
     fn run(&self, mut constraint: Constraint, dice: &mut Dice, most: usize) -> Outcome {
         let seed = dice.next();
         let spec = GenerateSpec { temperature: 1.0, seed, schema: Some(String::new()), ..GenerateSpec::default() };
-        let mut sampler = Sampler::new(&spec, self.words.len() as i32).unwrap();
+        let mut sampler = Sampler::new(&spec).unwrap();
         let mut text = Vec::new();
         for _ in 0..most {
             let scores: Vec<f32> = (0..self.words.len()).map(|_| dice.share()).collect();

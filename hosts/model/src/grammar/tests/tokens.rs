@@ -42,7 +42,7 @@ fn forced_tokens_are_what_must_follow() {
     // It goes on from there.
     let mut rest = String::new();
     let spec = GenerateSpec { temperature: 1.0, schema: Some(String::new()), ..GenerateSpec::default() };
-    let mut sampler = Sampler::new(&spec, bench.words.len() as i32).unwrap();
+    let mut sampler = Sampler::new(&spec).unwrap();
     let mut dice = Dice::new(5);
     while !constraint.is_complete() {
         let scores: Vec<f32> = (0..bench.words.len()).map(|_| dice.share()).collect();
@@ -66,7 +66,7 @@ fn a_long_forced_text_is_forced_in_parts() {
     while !constraint.is_complete() {
         let forced = constraint.forced_by(bytes).unwrap();
         if forced.is_empty() {
-            let mut sampler = Sampler::new(&GenerateSpec::default(), bench.words.len() as i32).unwrap();
+            let mut sampler = Sampler::new(&GenerateSpec::default()).unwrap();
             constraint.choose(&mut sampler, &vec![0.0; bench.words.len()]).unwrap();
             count += 1;
         }
