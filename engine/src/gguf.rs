@@ -8,11 +8,15 @@
 //! bytes that are left in the file and against a limit far beyond any real model.
 
 mod adapter;
+mod charsmap;
 mod entries;
+mod keys;
+mod shape;
 mod source;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use adapter::check_adapter;
 
@@ -38,6 +42,8 @@ pub struct Header {
     pub embedding_length: u32,
     /// Layers.
     pub block_count: u32,
+    /// Bytes that keys and values of one token take at 16 bits; 0 where the file does not tell.
+    pub memory_per_token: u64,
     /// Tokens in the vocabulary.
     pub vocabulary: u32,
     /// The model's own chat template (Jinja), if the file has one.
@@ -116,12 +122,14 @@ pub fn read_from(from: impl Read + Seek, len: u64) -> Result<Header, GgufError> 
     let entries = Entries::read(&mut source, counts.entries)?;
     let facts = entries.check()?;
     let weights = tensors::read(&mut source, counts.tensors, facts.alignment)?;
+    weights.check(&facts.attention)?;
     Ok(Header {
         name: facts.name,
         parameters: weights.parameters,
         context_length: facts.context_length,
         embedding_length: facts.embedding_length,
         block_count: facts.block_count,
+        memory_per_token: facts.attention.memory_per_token,
         vocabulary: facts.vocabulary,
         chat_template: facts.chat_template,
         quantization: facts.file_type.unwrap_or(weights.main_type).to_string(),

@@ -1,15 +1,18 @@
 //! The metadata entries: read all, keep the small ones, check those that llama.cpp relies on.
 
+use super::keys::{
+    ARRAY, CHARSMAP, F32, GENERAL, I8, I32, Must, OF_ARCHITECTURE, TEMPLATE, TEXT, TOKEN_TYPES, TOKENS, U8, U32,
+    file_type, fixed_size, kind_name,
+};
+use super::shape::Attention;
 use super::source::Source;
+use super::tokens::{self, Tokens};
 use super::{GgufError, shown};
 use crate::Role;
-use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashMap;
 use std::io::{Read, Seek};
 
 const WHAT: &str = "metadata";
-const TOKENS: &str = "tokenizer.ggml.tokens";
-const TEMPLATE: &str = "tokenizer.chat_template";
 /// Longest key in bytes, as the format defines it.
 const MAX_KEY: u64 = 65_535;
 /// Longest text that is kept, in bytes; chat templates are the longest and stay under 100 KB.
@@ -18,36 +21,47 @@ const MAX_TEXT: u64 = 1 << 20;
 const MAX_TEXTS: u64 = 4 << 20;
 /// Most bytes kept of all entries together.
 const MAX_KEPT: usize = 8 << 20;
-/// llama.cpp's own limits, which it enforces by aborting.
+/// Longest list of numbers that is kept: one for each layer.
+const MAX_NUMBERS: u64 = 1_024;
+/// Longest table of SentencePiece's; real ones have some hundred kilobytes.
+const MAX_CHARSMAP: u64 = 8 << 20;
+/// llama.cpp's own limit, which it enforces by aborting.
 const MAX_LAYERS: u64 = 512;
-const MAX_EXPERTS: u64 = 1_024;
 /// Far beyond any model; guards the products that are computed from them.
 const MAX_EMBEDDING: u64 = 1 << 20;
 const MAX_CONTEXT: u64 = 1 << 30;
 
-const U32: u32 = 4;
-const I32: u32 = 5;
-const F32: u32 = 6;
-const BOOL: u32 = 7;
-const TEXT: u32 = 8;
-const ARRAY: u32 = 9;
-
-/// One value; arrays are passed over and leave their shape.
+/// One value.
 #[derive(Debug)]
-enum Value {
+pub(super) enum Value {
     Unsigned(u64),
+    Fraction(f32),
     Text(String),
     Array {
         of: u32,
         len: u64,
+        content: Content,
     },
     /// Of a kind whose content nothing here needs.
     Other,
 }
 
-struct Entry {
-    kind: u32,
-    value: Value,
+/// What is kept of a list.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// Nothing.
+    PassedOver,
+    /// 32-bit numbers.
+    Numbers(Vec<i64>),
+    Bytes(Vec<u8>),
+    Tokens(Tokens),
+    /// Of the tokens' types: one of them is for a byte.
+    HasByteType(bool),
+}
+
+pub(super) struct Entry {
+    pub(super) kind: u32,
+    pub(super) value: Value,
 }
 
 /// All entries of a file.
@@ -63,65 +77,12 @@ pub(super) struct Facts {
     pub(super) context_length: u32,
     pub(super) embedding_length: u32,
     pub(super) block_count: u32,
+    pub(super) attention: Attention,
     pub(super) vocabulary: u32,
     pub(super) chat_template: Option<String>,
     pub(super) file_type: Option<&'static str>,
     pub(super) role: Role,
 }
-
-/// What kind an entry must be for llama.cpp to read it.
-#[derive(Clone, Copy)]
-enum Must {
-    Be(u32),
-    BeArrayOf(&'static [u32]),
-    BeU32OrArray,
-}
-
-/// Keys with a fixed name.
-const GENERAL: &[(&str, Must)] = &[
-    ("general.name", Must::Be(TEXT)),
-    ("general.type", Must::Be(TEXT)),
-    ("general.file_type", Must::Be(U32)),
-    ("general.alignment", Must::Be(U32)),
-    ("tokenizer.ggml.model", Must::Be(TEXT)),
-    ("tokenizer.ggml.pre", Must::Be(TEXT)),
-    ("tokenizer.ggml.scores", Must::BeArrayOf(&[F32, I32])),
-    ("tokenizer.ggml.token_type", Must::BeArrayOf(&[I32])),
-    ("tokenizer.ggml.merges", Must::BeArrayOf(&[TEXT])),
-    ("tokenizer.ggml.token_type_count", Must::Be(U32)),
-    ("tokenizer.ggml.bos_token_id", Must::Be(U32)),
-    ("tokenizer.ggml.eos_token_id", Must::Be(U32)),
-    ("tokenizer.ggml.eot_token_id", Must::Be(U32)),
-    ("tokenizer.ggml.eom_token_id", Must::Be(U32)),
-    ("tokenizer.ggml.unknown_token_id", Must::Be(U32)),
-    ("tokenizer.ggml.seperator_token_id", Must::Be(U32)),
-    ("tokenizer.ggml.padding_token_id", Must::Be(U32)),
-    ("tokenizer.ggml.mask_token_id", Must::Be(U32)),
-    ("tokenizer.ggml.add_bos_token", Must::Be(BOOL)),
-    ("tokenizer.ggml.add_eos_token", Must::Be(BOOL)),
-    ("tokenizer.ggml.add_space_prefix", Must::Be(BOOL)),
-    ("tokenizer.ggml.remove_extra_whitespaces", Must::Be(BOOL)),
-    (TEMPLATE, Must::Be(TEXT)),
-];
-
-/// Keys that start with the architecture's name.
-const OF_ARCHITECTURE: &[(&str, Must)] = &[
-    ("feed_forward_length", Must::BeU32OrArray),
-    ("attention.head_count", Must::BeU32OrArray),
-    ("attention.head_count_kv", Must::BeU32OrArray),
-    ("attention.layer_norm_epsilon", Must::Be(F32)),
-    ("attention.layer_norm_rms_epsilon", Must::Be(F32)),
-    ("attention.causal", Must::Be(BOOL)),
-    ("pooling_type", Must::Be(U32)),
-    ("vocab_size", Must::Be(U32)),
-    ("rope.dimension_count", Must::Be(U32)),
-    ("rope.freq_base", Must::Be(F32)),
-    ("rope.scaling.type", Must::Be(TEXT)),
-    ("rope.scaling.factor", Must::Be(F32)),
-    ("expert_count", Must::Be(U32)),
-    ("expert_used_count", Must::BeU32OrArray),
-    ("nextn_predict_layers", Must::Be(U32)),
-];
 
 impl Entries {
     /// Reads `count` entries.
@@ -130,6 +91,10 @@ impl Entries {
         let mut kept = 0;
         for _ in 0..count {
             let key = source.string(MAX_KEY, WHAT)?;
+            // llama.cpp compares keys up to a NUL and would take this one for another.
+            if key.is_empty() || key.contains('\0') {
+                return Err(wrong(&key, "has an impossible name"));
+            }
             let entry = read_entry(source, &key)?;
             kept += key.len() + if let Value::Text(text) = &entry.value { text.len() } else { 0 };
             if kept > MAX_KEPT {
@@ -155,14 +120,16 @@ impl Entries {
         }
         let of = |suffix: &str| format!("{architecture}.{suffix}");
         let block_count = self.number(&of("block_count"), MAX_LAYERS)?;
-        self.check_layers(&architecture, block_count)?;
+        let embedding_length = self.number(&of("embedding_length"), MAX_EMBEDDING)?;
+        let attention = self.check_shape(&architecture, block_count, embedding_length)?;
         let pooled = matches!(self.unsigned(&of("pooling_type")), Some(1..=3));
         Ok(Facts {
             name: self.text("general.name").filter(|name| !name.trim().is_empty()).map(shown),
             alignment: self.alignment()?,
             context_length: self.number(&of("context_length"), MAX_CONTEXT)?,
-            embedding_length: self.number(&of("embedding_length"), MAX_EMBEDDING)?,
+            embedding_length,
             block_count,
+            attention,
             vocabulary: self.vocabulary()?,
             chat_template: self.text(TEMPLATE).filter(|t| !t.trim().is_empty()).map(Into::into),
             file_type: self.unsigned("general.file_type").and_then(file_type),
@@ -243,59 +210,57 @@ impl Entries {
     fn alignment(&self) -> Result<u64, GgufError> {
         match self.unsigned("general.alignment") {
             None => Ok(32),
-            Some(n) if n.is_power_of_two() && n <= 1 << 20 => Ok(n),
-            Some(n) => Err(wrong("general.alignment", format!("is {n}, which is no sensible power of two"))),
+            // Below 32, weights may begin where llama.cpp asserts that none does.
+            Some(n) if n.is_power_of_two() && (32..=1 << 20).contains(&n) => Ok(n),
+            Some(n) => Err(wrong("general.alignment", format!("is {n}, which is no power of two from 32 on"))),
         }
     }
 
-    /// Number of tokens; the other token lists must be as long.
-    fn vocabulary(&self) -> Result<u32, GgufError> {
-        let Some(entry) = self.by_key.get(TOKENS) else { return Err(wrong(TOKENS, "is missing")) };
-        let Value::Array { of: TEXT, len } = entry.value else {
-            return Err(wrong_kind(TOKENS, "a list, each a text", entry));
-        };
-        for key in ["tokenizer.ggml.scores", "tokenizer.ggml.token_type"] {
-            if let Some(Entry { value: Value::Array { len: other, .. }, .. }) = self.by_key.get(key)
-                && *other < len
-            {
-                return Err(wrong(key, format!("has {other} elements for {len} tokens")));
-            }
-        }
-        u32::try_from(len).ok().filter(|n| *n > 0).ok_or_else(|| wrong(TOKENS, "is empty"))
+    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
+        self.by_key.get(key)
     }
 
-    /// Relations between counts that llama.cpp asserts.
-    fn check_layers(&self, architecture: &str, block_count: u32) -> Result<(), GgufError> {
-        let number = |suffix: &str| self.unsigned(&format!("{architecture}.{suffix}")).unwrap_or(0);
-        let key = |suffix: &str| format!("{architecture}.{suffix}");
-        let (experts, used) = (number("expert_count"), number("expert_used_count"));
-        if experts > MAX_EXPERTS {
-            return Err(wrong(&key("expert_count"), format!("is {experts}, over {MAX_EXPERTS}")));
-        }
-        let used_is_list = self.unsigned(&key("expert_used_count")).is_none() && experts > 0;
-        if used > experts || (experts > 0 && used == 0 && !used_is_list) {
-            return Err(wrong(&key("expert_used_count"), format!("is {used} of {experts} experts")));
-        }
-        if number("nextn_predict_layers") > u64::from(block_count) {
-            return Err(wrong(&key("nextn_predict_layers"), format!("is over the {block_count} layers")));
-        }
-        match self.text(&key("rope.scaling.type")) {
-            None | Some("none" | "linear" | "yarn" | "longrope") => Ok(()),
-            Some(other) => Err(wrong(&key("rope.scaling.type"), format!("is {:?}, which is unknown", shown(other)))),
-        }
-    }
-
-    fn text(&self, key: &str) -> Option<&str> {
+    /// A text, up to a NUL as llama.cpp reads it.
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
         match &self.by_key.get(key)?.value {
-            Value::Text(text) => Some(text),
+            Value::Text(text) => text.split('\0').next(),
             _ => None,
         }
     }
 
-    fn unsigned(&self, key: &str) -> Option<u64> {
+    pub(super) fn unsigned(&self, key: &str) -> Option<u64> {
         match self.by_key.get(key)?.value {
             Value::Unsigned(n) => Some(n),
             _ => None,
+        }
+    }
+
+    pub(super) fn fraction(&self, key: &str) -> Option<f32> {
+        match self.by_key.get(key)?.value {
+            Value::Fraction(n) => Some(n),
+            _ => None,
+        }
+    }
+
+    /// What was kept of a list.
+    pub(super) fn content(&self, key: &str) -> Option<&Content> {
+        match &self.by_key.get(key)?.value {
+            Value::Array { content, .. } => Some(content),
+            _ => None,
+        }
+    }
+
+    /// A number for each layer, from a list of them or from one for all.
+    pub(super) fn per_layer(&self, key: &str, layers: u32) -> Result<Option<Vec<u64>>, GgufError> {
+        let Some(entry) = self.by_key.get(key) else { return Ok(None) };
+        match &entry.value {
+            Value::Unsigned(n) => Ok(Some(vec![*n; layers as usize])),
+            Value::Array { content: Content::Numbers(numbers), .. } if numbers.len() == layers as usize => {
+                let below = || wrong(key, "has a number below zero");
+                numbers.iter().map(|n| u64::try_from(*n).map_err(|_| below())).collect::<Result<_, _>>().map(Some)
+            }
+            Value::Array { len, .. } => Err(wrong(key, format!("has {len} numbers for {layers} layers"))),
+            _ => Err(wrong_kind(key, kind_name(U32), entry)),
         }
     }
 }
@@ -306,6 +271,7 @@ fn read_entry<R: Read + Seek>(source: &mut Source<R>, key: &str) -> Result<Entry
         0 | 7 => Value::Unsigned(u64::from(source.bytes::<1>(WHAT)?[0])),
         2 => Value::Unsigned(u64::from(u16::from_le_bytes(source.bytes(WHAT)?))),
         U32 => Value::Unsigned(u64::from(source.u32(WHAT)?)),
+        F32 => Value::Fraction(f32::from_le_bytes(source.bytes(WHAT)?)),
         10 => Value::Unsigned(source.u64(WHAT)?),
         TEXT => Value::Text(source.string(MAX_TEXT, WHAT)?),
         ARRAY => read_array(source, key)?,
@@ -321,117 +287,54 @@ fn read_entry<R: Read + Seek>(source: &mut Source<R>, key: &str) -> Result<Entry
 fn read_array<R: Read + Seek>(source: &mut Source<R>, key: &str) -> Result<Value, GgufError> {
     let of = source.u32(WHAT)?;
     let len = source.u64(WHAT)?;
-    if of != TEXT {
-        let size = fixed_size(of).ok_or_else(|| wrong(key, format!("is a list of the unknown type {of}")))?;
-        let bytes = len.checked_mul(size).ok_or(GgufError::Absurd { what: "list elements", claimed: len })?;
-        source.skip(bytes, "metadata")?;
-        return Ok(Value::Array { of, len });
-    }
+    let content = if of == TEXT { read_texts(source, key, len)? } else { read_values(source, key, of, len)? };
+    Ok(Value::Array { of, len, content })
+}
+
+fn read_texts<R: Read + Seek>(source: &mut Source<R>, key: &str, len: u64) -> Result<Content, GgufError> {
     if len > MAX_TEXTS {
         return Err(GgufError::Absurd { what: "texts in one list", claimed: len });
     }
     // Every text takes at least its length field, so this bounds the loop by the file.
     source.need(len * 8, "list of tokens")?;
     if key == TOKENS {
-        check_tokens(source, len)?;
-    } else {
-        for _ in 0..len {
-            source.skip_string("list of tokens")?;
+        return Ok(Content::Tokens(tokens::read(source, len)?));
+    }
+    for _ in 0..len {
+        source.skip_string("list of tokens")?;
+    }
+    Ok(Content::PassedOver)
+}
+
+fn read_values<R: Read + Seek>(source: &mut Source<R>, key: &str, of: u32, len: u64) -> Result<Content, GgufError> {
+    let size = fixed_size(of).ok_or_else(|| wrong(key, format!("is a list of the unknown type {of}")))?;
+    let bytes = len.checked_mul(size).ok_or(GgufError::Absurd { what: "list elements", claimed: len })?;
+    source.need(bytes, WHAT)?;
+    match of {
+        I32 if key == TOKEN_TYPES => Ok(Content::HasByteType(tokens::read_types(source, len)?)),
+        U8 | I8 if key == CHARSMAP && len <= MAX_CHARSMAP => Ok(Content::Bytes(source.many(len as usize, WHAT)?)),
+        U32 | I32 if len <= MAX_NUMBERS => {
+            let one = |_| {
+                let bytes = source.bytes(WHAT)?;
+                Ok(if of == U32 { u32::from_le_bytes(bytes).into() } else { i32::from_le_bytes(bytes).into() })
+            };
+            Ok(Content::Numbers((0..len).map(one).collect::<Result<_, GgufError>>()?))
+        }
+        _ => {
+            source.skip(bytes, WHAT)?;
+            Ok(Content::PassedOver)
         }
     }
-    Ok(Value::Array { of, len })
 }
 
-/// llama.cpp aborts when two tokens have the same text (up to a NUL, where it stops reading).
-fn check_tokens<R: Read + Seek>(source: &mut Source<R>, len: u64) -> Result<(), GgufError> {
-    let mut seen = HashSet::new();
-    let mut token = Vec::new();
-    for i in 0..len {
-        source.string_into(&mut token, MAX_KEY, "list of tokens")?;
-        let text = token.split(|b| *b == 0).next().unwrap_or_default();
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        // Empty tokens get a name of their own there.
-        if !text.is_empty() && !seen.insert(hasher.finish()) {
-            return Err(wrong(TOKENS, format!("has token {i} twice")));
-        }
-    }
-    Ok(())
-}
-
-/// Bytes of a value of fixed size.
-fn fixed_size(kind: u32) -> Option<u64> {
-    match kind {
-        0 | 1 | BOOL => Some(1),
-        2 | 3 => Some(2),
-        U32 | I32 | F32 => Some(4),
-        10..=12 => Some(8),
-        _ => None,
-    }
-}
-
-fn kind_name(kind: u32) -> &'static str {
-    match kind {
-        U32 => "a 32-bit number without sign",
-        F32 => "a 32-bit fraction",
-        BOOL => "true or false",
-        TEXT => "a text",
-        ARRAY => "a list",
-        11 | 5 | 3 | 1 => "a number with sign",
-        12 => "a 64-bit fraction",
-        _ => "a number of another size",
-    }
-}
-
-fn wrong(key: &str, reason: impl Into<String>) -> GgufError {
+pub(super) fn wrong(key: &str, reason: impl Into<String>) -> GgufError {
     GgufError::Entry { key: shown(key), reason: reason.into() }
 }
 
-fn wrong_kind(key: &str, expected: &str, found: &Entry) -> GgufError {
+pub(super) fn wrong_kind(key: &str, expected: &str, found: &Entry) -> GgufError {
     let found = match found.value {
         Value::Array { of, .. } => format!("a list, each {}", kind_name(of)),
         _ => kind_name(found.kind).to_string(),
     };
     wrong(key, format!("must be {expected} but is {found}"))
-}
-
-/// Label of a `general.file_type`.
-fn file_type(number: u64) -> Option<&'static str> {
-    Some(match number {
-        0 => "F32",
-        1 => "F16",
-        2 => "Q4_0",
-        3 => "Q4_1",
-        7 => "Q8_0",
-        8 => "Q5_0",
-        9 => "Q5_1",
-        10 => "Q2_K",
-        11 => "Q3_K_S",
-        12 => "Q3_K_M",
-        13 => "Q3_K_L",
-        14 => "Q4_K_S",
-        15 => "Q4_K_M",
-        16 => "Q5_K_S",
-        17 => "Q5_K_M",
-        18 => "Q6_K",
-        19 => "IQ2_XXS",
-        20 => "IQ2_XS",
-        21 => "Q2_K_S",
-        22 => "IQ3_XS",
-        23 => "IQ3_XXS",
-        24 => "IQ1_S",
-        25 => "IQ4_NL",
-        26 => "IQ3_S",
-        27 => "IQ3_M",
-        28 => "IQ2_S",
-        29 => "IQ2_M",
-        30 => "IQ4_XS",
-        31 => "IQ1_M",
-        32 => "BF16",
-        36 => "TQ1_0",
-        37 => "TQ2_0",
-        38 => "MXFP4",
-        39 => "NVFP4",
-        _ => return None,
-    })
 }

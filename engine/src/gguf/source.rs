@@ -36,6 +36,14 @@ impl<R: Read + Seek> Source<R> {
         Ok(bytes)
     }
 
+    /// So many bytes; the caller bounds their number.
+    pub(super) fn many(&mut self, n: usize, what: &'static str) -> Result<Vec<u8>, GgufError> {
+        self.need(n as u64, what)?;
+        let mut bytes = vec![0; n];
+        self.fill(&mut bytes, what)?;
+        Ok(bytes)
+    }
+
     pub(super) fn u32(&mut self, what: &'static str) -> Result<u32, GgufError> {
         Ok(u32::from_le_bytes(self.bytes(what)?))
     }

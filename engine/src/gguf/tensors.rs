@@ -1,5 +1,6 @@
 //! The tensor descriptions: names, shapes, formats and where their bytes lie.
 
+use super::shape::Attention;
 use super::source::Source;
 use super::{GgufError, shown};
 use std::collections::{HashMap, HashSet};
@@ -11,6 +12,7 @@ pub(super) struct Weights {
     pub(super) parameters: u64,
     /// The format that takes the most bytes.
     pub(super) main_type: &'static str,
+    tensors: Vec<Tensor>,
 }
 
 /// Longest tensor name in bytes (llama.cpp's limit, without its final NUL).
@@ -18,6 +20,21 @@ const MAX_NAME: u64 = 63;
 /// Most dimensions of a tensor.
 const MAX_DIMS: u32 = 4;
 const WHAT: &str = "list of tensors";
+
+/// Formats that weights pass through and that no operation of llama.cpp's reads them in.
+const IN_PASSING: [&str; 7] = ["Q8_1", "Q8_K", "I8", "I16", "I32", "I64", "F64"];
+/// The ends of names of tensors that are added or multiplied in, which llama.cpp does only in F32. Its converter
+/// leaves these, and everything with one dimension, in F32 whatever format was asked for.
+const SINGLE: [&str; 8] = [
+    ".bias",
+    "norm.weight",
+    ".scale",
+    ".input_scale",
+    "attn_sinks.weight",
+    "token_types.weight",
+    "ssm_conv1d.weight",
+    "shortconv.conv.weight",
+];
 
 /// Number, label, elements per block and bytes per block of every format llama.cpp reads.
 const FORMATS: &[(u32, &str, u64, u64)] = &[
@@ -62,12 +79,46 @@ const FORMATS: &[(u32, &str, u64, u64)] = &[
 struct Tensor {
     name: String,
     format: &'static str,
+    dims: u32,
     elements: u64,
+    row: u64,
     bytes: u64,
     offset: u64,
 }
 
+impl Weights {
+    /// Checks that a model's layers can compute with its tensors. Where they can't, llama.cpp aborts or reads
+    /// through a null pointer.
+    pub(super) fn check(&self, attention: &Attention) -> Result<(), GgufError> {
+        for tensor in &self.tensors {
+            tensor.check()?;
+            let output = tensor.layer_of("attn_output.weight").and_then(|layer| attention.output.get(layer));
+            if let Some(heads) = output.filter(|heads| **heads != tensor.row) {
+                return Err(tensor.wrong(format!("takes rows of {}, but its layer's heads give {heads}", tensor.row)));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Tensor {
+    fn check(&self) -> Result<(), GgufError> {
+        // A table of numbers, not of weights.
+        let table = self.format == "I32" && self.name.contains("tid2eid");
+        if IN_PASSING.contains(&self.format) && !table {
+            return Err(self.wrong(format!("is in format {}, in which no layer takes weights", self.format)));
+        }
+        if self.format != "F32" && (self.dims == 1 || SINGLE.iter().any(|end| self.name.ends_with(end))) {
+            return Err(self.wrong(format!("is in format {}, but must be in F32", self.format)));
+        }
+        Ok(())
+    }
+
+    /// The layer that a tensor with this name in it belongs to.
+    fn layer_of(&self, part: &str) -> Option<usize> {
+        self.name.strip_prefix("blk.")?.strip_suffix(part)?.strip_suffix('.')?.parse().ok()
+    }
+
     fn wrong(&self, reason: String) -> GgufError {
         GgufError::Tensor { name: shown(&self.name), reason }
     }
@@ -80,6 +131,7 @@ pub(super) fn read<R: Read + Seek>(source: &mut Source<R>, count: u64, alignment
     let mut parameters: u64 = 0;
     let mut next: u64 = 0;
     let mut end: u64 = 0;
+    let mut tensors = Vec::new();
     for _ in 0..count {
         let tensor = read_one(source)?;
         if !names.insert(tensor.name.clone()) {
@@ -92,6 +144,7 @@ pub(super) fn read<R: Read + Seek>(source: &mut Source<R>, count: u64, alignment
         next = padded(end, alignment).ok_or_else(|| tensor.wrong("ends beyond any file".into()))?;
         parameters = parameters.saturating_add(tensor.elements);
         *by_format.entry(tensor.format).or_default() += tensor.bytes;
+        tensors.push(tensor);
     }
     // llama.cpp maps the data at the next aligned place; the padding after the last tensor is optional.
     let start = padded(source.at(), alignment).ok_or(GgufError::Truncated("weights"))?;
@@ -100,21 +153,25 @@ pub(super) fn read<R: Read + Seek>(source: &mut Source<R>, count: u64, alignment
     }
     let main_type =
         by_format.into_iter().max_by_key(|&(label, bytes)| (bytes, label)).map_or("F32", |(label, _)| label);
-    Ok(Weights { parameters, main_type })
+    Ok(Weights { parameters, main_type, tensors })
 }
 
 fn read_one<R: Read + Seek>(source: &mut Source<R>) -> Result<Tensor, GgufError> {
     let name = source.string(MAX_NAME, WHAT)?;
-    let mut tensor = Tensor { name, format: "F32", elements: 1, bytes: 0, offset: 0 };
+    let mut tensor = Tensor { name, format: "F32", dims: 0, elements: 1, row: 0, bytes: 0, offset: 0 };
+    // llama.cpp reads names up to a NUL and would take this one for another.
+    if tensor.name.contains('\0') {
+        return Err(tensor.wrong("has an impossible name".into()));
+    }
     let dims = source.u32(WHAT)?;
     if dims == 0 || dims > MAX_DIMS {
         return Err(tensor.wrong(format!("has {dims} dimensions instead of 1 to {MAX_DIMS}")));
     }
-    let mut row = 0;
+    tensor.dims = dims;
     for dim in 0..dims {
         let size = source.u64(WHAT)?;
         if dim == 0 {
-            row = size;
+            tensor.row = size;
         }
         tensor.elements = match tensor.elements.checked_mul(size) {
             Some(n) if n > 0 && n <= i64::MAX as u64 => n,
@@ -125,6 +182,7 @@ fn read_one<R: Read + Seek>(source: &mut Source<R>) -> Result<Tensor, GgufError>
     let Some(&(_, label, block, block_bytes)) = FORMATS.iter().find(|f| f.0 == number) else {
         return Err(tensor.wrong(format!("is in format {number}, which this build does not know")));
     };
+    let row = tensor.row;
     if row % block != 0 {
         return Err(tensor.wrong(format!("has rows of {row} elements, which {label} can't hold (blocks of {block})")));
     }

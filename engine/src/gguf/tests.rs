@@ -1,6 +1,8 @@
 //! A small synthetic file, and what becomes of it when it is damaged.
 #![allow(clippy::unwrap_used)]
 
+mod agreement;
+
 use super::*;
 use std::io::Cursor;
 
@@ -108,9 +110,11 @@ fn a_pooling_makes_an_embedding_model_and_the_largest_format_names_an_unlabelled
             .number("bert.context_length", 512)
             .number("bert.embedding_length", 64)
             .number("bert.block_count", 1)
+            .number("bert.attention.head_count", 4)
             .number("bert.pooling_type", 1)
+            .entry("tokenizer.ggml.model", 8, &text("gpt2"))
             .entry("tokenizer.ggml.tokens", 9, &texts(&["a"]))
-            .tensor("token_embd.weight", &[64], 1, 0),
+            .tensor("token_embd.weight", &[64, 1], 1, 0),
         128,
     );
     let header = parse(file.bytes()).unwrap();

@@ -39,15 +39,16 @@ impl Loaded {
         if spec.path.to_str().is_none() {
             return Err(bad("its path is not UTF-8; rename the file or folder".into()));
         }
+        let default = if spec.role == Role::Chat { CHAT_CONTEXT } else { EMBEDDING_CONTEXT };
+        let wanted = if spec.context == 0 { default } else { spec.context };
+        let context = wanted.clamp(1, header.context_length);
+        check_memory(&header, context, memory()).map_err(bad)?;
         let params = LlamaModelParams::default().with_progress_callback(progress);
         logs::take_last_error();
         let model = LlamaModel::load_from_file(backend, &spec.path, &params).map_err(|_| {
             let why = logs::take_last_error().unwrap_or_else(|| "it gave no reason".into());
             bad(format!("llama.cpp can't load it ({why}); it may be damaged or too new for this build"))
         })?;
-        let default = if spec.role == Role::Chat { CHAT_CONTEXT } else { EMBEDDING_CONTEXT };
-        let wanted = if spec.context == 0 { default } else { spec.context };
-        let context = wanted.clamp(1, header.context_length);
         let threads = if spec.threads == 0 { all_cores() } else { spec.threads.min(512) };
         let name = header.name.clone().unwrap_or_else(|| file_name(&spec.path));
         Ok(Self { model, header, context, threads, name })
@@ -75,10 +76,40 @@ fn check_role(header: &Header, role: Role) -> Result<(), String> {
     Ok(())
 }
 
+/// A file may be small and still describe keys and values larger than any memory.
+fn check_memory(header: &Header, context: u32, memory: Option<u64>) -> Result<(), String> {
+    let needed = header.memory_per_token.saturating_mul(context.into());
+    match memory.filter(|memory| needed > *memory) {
+        None => Ok(()),
+        Some(memory) => Err(format!(
+            "a context of {context} tokens takes {} MiB of memory, and this machine has {}; load it with a shorter one",
+            needed >> 20,
+            memory >> 20
+        )),
+    }
+}
+
+/// Bytes of memory in this machine.
+fn memory() -> Option<u64> {
+    let about = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let total = about.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    total.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
 fn all_cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |n| n.get() as u32)
 }
 
 fn file_name(path: &Path) -> String {
     path.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machine_says_how_much_memory_it_has() {
+        assert!(memory().is_some_and(|bytes| bytes > 64 << 20));
+    }
 }

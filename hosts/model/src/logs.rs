@@ -34,7 +34,12 @@ unsafe extern "C" fn on_message(level: sys::ggml_log_level, text: *const c_char,
     }
     tracing::debug!(target: "llama.cpp", level, "{line}");
     if level == sys::GGML_LOG_LEVEL_ERROR {
-        *LAST_ERROR.lock().unwrap_or_else(PoisonError::into_inner) = Some(without_function(line));
+        let mut last = LAST_ERROR.lock().unwrap_or_else(PoisonError::into_inner);
+        let message = without_function(line);
+        // The last line of a failed load only says that it failed; the one before says why.
+        if last.is_none() || message != "failed to load model" {
+            *last = Some(message);
+        }
     }
 }
 
