@@ -199,7 +199,7 @@ fn probe_tools() -> Vec<Value> {
 /// mapping nor escaped twice.
 fn shows_all(prompt: &str) -> bool {
     let all = ["1", "2"].iter().all(|n| {
-        let parts = [format!("{n}"), format!("_key{n}"), format!("_value{n}"), format!("{n}_result")];
+        let parts = [(*n).to_string(), format!("_key{n}"), format!("_value{n}"), format!("{n}_result")];
         parts.iter().all(|part| prompt.contains(&format!("{PROBE}{part}")))
     });
     all && !prompt.contains(&format!("'{PROBE}_key")) && !prompt.contains(&format!("\\\"{PROBE}"))
