@@ -21,7 +21,9 @@ use crate::sequences::{Keep, Sequences, common};
 use crate::template::Template;
 use crate::threads::{Threads, Work};
 use crate::wire::{Job, Wire, cancelled};
-use hob_engine::{EngineError, Finish, GenerateSpec, LoadSpec, ModelReply, ModelRequest, Priority, ToolChoice};
+use hob_engine::{
+    EngineError, Finish, GenerateSpec, LoadSpec, Message, ModelReply, ModelRequest, Priority, ToolChoice,
+};
 use llama_cpp_2::vocab::LlamaVocab;
 use std::time::{Duration, Instant};
 
@@ -444,7 +446,10 @@ fn check(spec: &GenerateSpec) -> Result<(), EngineError> {
         let role: String = message.role.chars().take(32).collect();
         return wrong(&format!("a message has the role {role:?}; use system, user, assistant or tool"));
     }
-    let bytes: usize = spec.messages.iter().map(|m| m.content.len()).sum();
+    let of_calls = |m: &Message| m.tool_calls.iter().map(|call| call.name.len() + call.arguments.len()).sum::<usize>();
+    let of_messages: usize = spec.messages.iter().map(|m| m.content.len() + of_calls(m)).sum();
+    let of_tools: usize = spec.tools.iter().map(|t| t.name.len() + t.description.len() + t.parameters.len()).sum();
+    let bytes = of_messages + of_tools;
     if bytes > MOST_BYTES {
         return wrong(&format!("the conversation has {bytes} bytes, over {MOST_BYTES}; shorten it"));
     }

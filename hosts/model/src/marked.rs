@@ -29,7 +29,7 @@ impl Marked {
             if opens == Some(&*text) {
                 marked.opener = Some(token);
             }
-            if vocab.is_control(token) && markers.contains(&&*text) {
+            if vocab.is_control(token) && markers.iter().any(|marker| text.contains(marker)) {
                 marked.shown.insert(token.0, text.into_bytes());
             }
         }

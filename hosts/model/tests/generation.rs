@@ -23,7 +23,7 @@ async fn greedy_answers_are_the_same_every_time_and_reuse_the_prompt() {
     assert_eq!((info.architecture.as_str(), info.context, info.has_chat_template), ("llama", 4096, true));
     assert_eq!((info.parameters, info.embedding_length), (134_515_008, 576));
     let first = generate(&host, ask("Why is the sky blue?")).await.unwrap();
-    assert!(first.pieces > 10 && first.text.len() > 40, "{first:?}");
+    assert!(first.pieces > 2 && first.text.len() > 40, "{first:?}");
     assert_eq!(first.usage.cached_tokens, 0);
     assert!(first.usage.completion_tokens <= 48);
     let again = generate(&host, ask("Why is the sky blue?")).await.unwrap();

@@ -90,6 +90,7 @@ impl Bench {
         let seed = dice.next();
         let spec = GenerateSpec { temperature: 1.0, seed, schema: Some(String::new()), ..GenerateSpec::default() };
         let mut sampler = Sampler::new(&spec).unwrap();
+        sampler.penalise(false);
         let mut text = Vec::new();
         for _ in 0..most {
             let scores: Vec<f32> = (0..self.words.len()).map(|_| dice.share()).collect();
