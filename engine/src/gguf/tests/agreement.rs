@@ -3,30 +3,23 @@
 
 use super::*;
 
-/// The tiny file as another architecture, with some entries more.
+/// The tiny file as another architecture. Of the entries, those with a dot in front get its name, and those that the
+/// file has anyway take their place.
 fn model_of(architecture: &str, entries: &[(&str, u32, Vec<u8>)]) -> File {
-    let mut file = File::default();
-    let of = |suffix: &str| format!("{architecture}.{suffix}");
     let base = [
-        ("general.architecture".to_string(), 8, text(architecture)),
-        (of("context_length"), 4, number(2048)),
-        (of("embedding_length"), 4, number(64)),
-        (of("block_count"), 4, number(2)),
-        (of("attention.head_count"), 4, number(4)),
-        ("tokenizer.ggml.model".to_string(), 8, text("gpt2")),
-        ("tokenizer.ggml.tokens".to_string(), 9, texts(&["a", "b", "ab"])),
+        ("general.architecture", 8, text(architecture)),
+        (".context_length", 4, number(2048)),
+        (".embedding_length", 4, number(64)),
+        (".block_count", 4, number(2)),
+        (".attention.head_count", 4, number(4)),
+        ("tokenizer.ggml.model", 8, text("gpt2")),
+        ("tokenizer.ggml.tokens", 9, texts(&["a", "b", "ab"])),
     ];
-    for (key, kind, value) in base {
-        if !entries.iter().any(|(other, ..)| {
-            other.trim_start_matches('.') == key.trim_start_matches(architecture).trim_start_matches('.')
-        }) {
-            file = file.entry(&key, kind, &value);
-        }
-    }
-    for (key, kind, value) in entries {
+    let kept = base.iter().filter(|(key, ..)| !entries.iter().any(|(other, ..)| other == key));
+    let file = kept.chain(entries).fold(File::default(), |file, (key, kind, value)| {
         let key = if key.starts_with('.') { format!("{architecture}{key}") } else { key.to_string() };
-        file = file.entry(&key, *kind, value);
-    }
+        file.entry(&key, *kind, value)
+    });
     with_data(file.tensor("token_embd.weight", &[64, 3], 0, 0), 768)
 }
 
@@ -95,8 +88,8 @@ fn heads_must_have_lengths_that_can_be_rotated() {
     refused(lengths("llama", 16, 16, 8), "llama.rope.dimension_count");
     refused(lengths("phi2", 16, 16, 7), "phi2.rope.dimension_count");
     refused(lengths("phi2", 16, 16, 18), "phi2.rope.dimension_count");
-    let sections = |numbers: &[u32]| {
-        let list = [&5u32.to_le_bytes()[..], &super::agreement::numbers(numbers)[4..]].concat();
+    let sections = |lengths: &[u32]| {
+        let list = [&5u32.to_le_bytes()[..], &numbers(lengths)[4..]].concat();
         with_entry("qwen2vl", ".rope.dimension_sections", 9, list)
     };
     assert!(sections(&[2, 3, 3, 0]).is_ok());
