@@ -17,6 +17,7 @@ mod embed;
 mod format;
 mod grammar;
 mod guide;
+mod load;
 mod loaded;
 mod logs;
 mod marked;

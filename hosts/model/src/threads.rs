@@ -7,15 +7,9 @@
 //! (the kernel's run queue, looked at many times a second, so that a change is followed at once), and how long a token
 //! takes, because cores that only look free (a quota, a hypervisor, two threads of one core) show nowhere else.
 
-use std::collections::VecDeque;
+use crate::load::Load;
 use std::time::{Duration, Instant};
 
-/// How often the run queue is looked at.
-const LOOK: Duration = Duration::from_millis(20);
-/// Looks that must agree before others count as busy: who only runs for a moment takes no core from us.
-const LOOKS: usize = 4;
-/// After a pause of this length they start anew. A step beside busy processes can take long, so it is no pause.
-const STALE: Duration = Duration::from_secs(3);
 /// Steps that a trial of another number of threads takes.
 const TRIAL: u32 = 2;
 /// Steps from one trial to the next at first; failures double it up to the second number.
@@ -59,11 +53,8 @@ impl Threads {
 
     /// Threads for the next step.
     pub fn next(&mut self, work: Work, now: Instant) -> u32 {
-        if self.load.is_due(now) {
-            // Between two steps our threads still look for work; after a pause only this one runs.
-            let own = if self.load.is_stale(now) { 1 } else { self.last };
-            self.load.look(now, others_running(own));
-        }
+        // Between two steps our threads still look for work.
+        self.load.look(now, self.last);
         let free = self.most.saturating_sub(self.load.others()).max(1);
         self.last = self.measured(work).next(free);
         self.last
@@ -86,39 +77,6 @@ impl Threads {
             Work::Decode => &mut self.decode,
             Work::Together => &mut self.together,
         }
-    }
-}
-
-/// How many others want a core, without those that only want one for a moment.
-#[derive(Default)]
-struct Load {
-    looks: VecDeque<u32>,
-    at: Option<Instant>,
-}
-
-impl Load {
-    fn is_due(&self, now: Instant) -> bool {
-        self.at.is_none_or(|at| now.duration_since(at) >= LOOK)
-    }
-
-    /// What was seen long ago says nothing about now.
-    fn is_stale(&self, now: Instant) -> bool {
-        self.at.is_none_or(|at| now.duration_since(at) > STALE)
-    }
-
-    fn look(&mut self, now: Instant, others: u32) {
-        if self.is_stale(now) {
-            self.looks.clear();
-        }
-        self.at = Some(now);
-        if self.looks.len() == LOOKS {
-            self.looks.pop_front();
-        }
-        self.looks.push_back(others);
-    }
-
-    fn others(&self) -> u32 {
-        self.looks.iter().copied().min().unwrap_or(0)
     }
 }
 
@@ -217,44 +175,9 @@ impl Measured {
     }
 }
 
-/// Other threads of the machine that want a core right now, when `own` of ours do; 0 where the kernel does not tell.
-fn others_running(own: u32) -> u32 {
-    std::fs::read_to_string("/proc/loadavg").map_or(0, |text| parse_running(&text).saturating_sub(own))
-}
-
-/// The fourth field is `running/all`.
-fn parse_running(loadavg: &str) -> u32 {
-    let field = loadavg.split_whitespace().nth(3).and_then(|field| field.split('/').next());
-    field.and_then(|running| running.parse().ok()).unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_run_queue_is_read() {
-        assert_eq!(parse_running("0.20 0.18 0.12 3/80 11206\n"), 3);
-        assert_eq!(parse_running("?"), 0);
-    }
-
-    #[test]
-    fn a_moment_is_no_load_and_the_end_of_a_load_is_seen_at_once() {
-        let mut load = Load::default();
-        let start = Instant::now();
-        let mut at = 0;
-        let mut look = |load: &mut Load, others| {
-            at += 20;
-            load.look(start + Duration::from_millis(at), others);
-            load.others()
-        };
-        assert_eq!([0, 3, 0, 0].map(|others| look(&mut load, others)), [0, 0, 0, 0]);
-        assert_eq!([1, 1, 2, 1, 1].map(|others| look(&mut load, others)), [0, 0, 0, 1, 1]);
-        assert_eq!([0, 0].map(|others| look(&mut load, others)), [0, 0]);
-        // After a pause, the first look counts.
-        load.look(start + Duration::from_secs(9), 2);
-        assert_eq!(load.others(), 2);
-    }
 
     /// Runs steps on a machine where a number of threads takes `ms` per token; the mean of them.
     fn settle(measured: &mut Measured, free: u32, steps: usize, ms: impl Fn(u32) -> f64) -> f64 {
