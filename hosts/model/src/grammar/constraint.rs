@@ -13,7 +13,7 @@ const LONGEST_FORCED: usize = 2_048;
 
 /// An answer under way that must satisfy a schema.
 pub struct Constraint {
-    matcher: Matcher,
+    pub(super) matcher: Matcher,
     last: Option<u32>,
 }
 
@@ -66,6 +66,7 @@ impl Constraint {
     /// # Errors
     ///
     /// As [`Constraint::accept`].
+    #[allow(dead_code, reason = "for a scheduler that evaluates several tokens at once")]
     pub fn forced(&mut self, vocab: &LlamaVocab<'_>) -> Result<Vec<LlamaToken>, EngineError> {
         let tokenize = |bytes: &[u8]| {
             let mut tokens = Vec::new();
@@ -75,6 +76,7 @@ impl Constraint {
         self.forced_by(tokenize)
     }
 
+    /// As [`Constraint::forced`], with any tokenizer.
     pub(super) fn forced_by(&mut self, tokenize: impl Fn(&[u8]) -> Vec<u32>) -> Result<Vec<LlamaToken>, EngineError> {
         if self.is_complete() {
             return Ok(Vec::new());
@@ -123,6 +125,9 @@ impl Constraint {
 /// llguidance's errors go over many lines: state, grammar, stack.
 fn failed(error: impl std::fmt::Display) -> EngineError {
     let text = error.to_string();
-    let reason = text.lines().next().unwrap_or_default();
+    let reason = match text.lines().next().unwrap_or_default() {
+        "NoExtensionBias" => "no token of the model can go on from here",
+        reason => reason,
+    };
     EngineError::Inference(format!("the schema could not be followed: {reason}; simplify it or ask again"))
 }

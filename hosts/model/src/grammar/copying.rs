@@ -7,6 +7,7 @@
 //! as it stands in the text. Nothing at all is a run too, unless a minimum length forbids it.
 
 use super::limits;
+use super::patterns::unspeakable;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// One character of a JSON string as it is written, and one that is not white space.
@@ -82,8 +83,7 @@ impl Source {
 
 impl Chunk {
     fn new(text: &str) -> Self {
-        let speakable = |c: char| !c.is_ascii_control() || matches!(c, '\n' | '\r' | '\t' | '\u{8}' | '\u{c}');
-        if !text.chars().all(speakable) {
+        if text.chars().any(unspeakable) {
             return Self { written: BARRIER.into(), characters: 1, solid: false };
         }
         let quoted = serde_json::Value::from(text).to_string();

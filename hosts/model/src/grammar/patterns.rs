@@ -57,10 +57,10 @@ impl Reader<'_> {
                 '*' | '+' | '?' | '|' | '^' | '$' => self.out.push(c),
                 '.' => self.atom(&format!("[^{LINE_ENDS}]")),
                 '\\' => match self.escape(false)? {
-                    Atom::Char(c) => self.char(c),
+                    Atom::Char(c) => self.char(c)?,
                     Atom::Set(set) => self.atom(&set),
                 },
-                c => self.char(c),
+                c => self.char(c)?,
             }
         }
         if self.groups.is_empty() { Ok(()) } else { Err("a group is not closed".into()) }
@@ -71,9 +71,13 @@ impl Reader<'_> {
         self.last = 1;
     }
 
-    fn char(&mut self, c: char) {
+    fn char(&mut self, c: char) -> Result<(), String> {
+        if unspeakable(c) {
+            return Err("it asks for a control character, which is not generated".into());
+        }
         push_char(&mut self.out, c);
         self.last = 1;
+        Ok(())
     }
 
     /// A group. Names are dropped, since some have a meaning to the engine.
@@ -111,8 +115,7 @@ impl Reader<'_> {
         let (least, most) = ahead.split_once(',').map_or((&*ahead, None), |(least, most)| (least, Some(most)));
         let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
         if !closed || least.is_empty() || !digits(least) || !digits(most.unwrap_or_default()) {
-            self.char('{');
-            return Ok(());
+            return self.char('{');
         }
         let number = |text: &str| text.parse::<u64>().map_err(|_| format!("{{{ahead}}} repeats too often"));
         let mut times = number(least)?;
@@ -246,6 +249,12 @@ impl Reader<'_> {
     }
 }
 
+/// Control characters that JSON writes by their number only. They are never generated: the same
+/// escapes would spell other characters in a second way.
+pub fn unspeakable(c: char) -> bool {
+    c.is_ascii_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{8}' | '\u{c}')
+}
+
 /// A character that stands for itself, wherever it stands.
 fn push_char(out: &mut String, c: char) {
     if c.is_alphanumeric() || c == ' ' || c == '_' {
@@ -298,6 +307,8 @@ mod tests {
             ("[a", "not closed"),
             (r"a\", "backslash"),
             (r"\uD83D", "no character"),
+            (r"a\x01", "control character"),
+            ("\u{7f}", "control character"),
             (r"\p{Lu}{9,8}x\p{<}", "property"),
             ("((a{1000}){1000}){1000}", "multiply"),
             ("(a{1000}){1000}", "multiply"),

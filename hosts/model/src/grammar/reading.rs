@@ -209,7 +209,7 @@ impl Reader<'_> {
         self.values += 1;
         match value {
             Value::Number(number) => numbers::exact(number).or_else(|reason| self.wrong("number", &reason))?,
-            Value::String(text) if text.chars().any(unspeakable) => {
+            Value::String(text) if text.chars().any(patterns::unspeakable) => {
                 return self.wrong("text", "holds a control character, which is not supported in a fixed value");
             }
             Value::String(text) => self.bytes += text.len(),
@@ -285,11 +285,6 @@ fn expected(kind: Kind) -> &'static str {
         Kind::Copy => "true or false",
         _ => "a text",
     }
-}
-
-/// Control characters that JSON writes by their number only.
-fn unspeakable(c: char) -> bool {
-    c.is_ascii_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{8}' | '\u{c}')
 }
 
 /// A property's name as a step of a pointer (RFC 6901).

@@ -89,7 +89,7 @@ impl Made<'_> {
             2 => self.integer(),
             3 => self.number(),
             4 | 5 => self.text(),
-            6 => json!({"type": "string", "pattern": *self.dice.pick(&PATTERNS)}),
+            6 => json!({"type": "string", "pattern": *self.dice.pick(&PATTERNS), "maxLength": 12}),
             7 => json!({"type": "string", "format": *self.dice.pick(&FORMATS)}),
             8 => json!({"const": self.literal(1)}),
             9 => self.values(),

@@ -112,6 +112,7 @@ fn bombs() -> Vec<(&'static str, Value)> {
         ("fan of double merges", fan(&|to| json!({"allOf": [{"$ref": to}, {"$ref": to}]}), leaf.clone())),
         ("fan of options", fan(&|to| json!({"anyOf": [{"$ref": to}, {"$ref": to}], "type": "object"}), leaf.clone())),
         ("fan of plain options", fan(&|to| json!({"anyOf": [{"$ref": to}, {"$ref": to}]}), leaf.clone())),
+        ("chain of references as long as allowed", chain(79)),
         ("chain of references", chain(150)),
         ("long chain of references", chain(2_000)),
         ("product of options", product(9, 9)),

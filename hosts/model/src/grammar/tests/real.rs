@@ -85,3 +85,29 @@ fn forced_tokens_are_the_models_own() {
         assert!(constraint.is_complete() && forced * 2 > own.len());
     }
 }
+
+#[test]
+fn a_real_vocabulary_copies_quickly() {
+    let Some(model) = real_model() else { return };
+    let vocab = model.vocab();
+    let words: Vec<Vec<u8>> = vocab.tokens().map(|token| vocab.token_to_piece(token, false, None)).collect();
+    let bench = Bench { grammars: Grammars::new(&vocab).unwrap(), end: vocab.eos().0 as u32, words };
+    let schema = json!({"type": "object", "required": ["a"], "properties": {"a": {"type": "string", "x-copy": true, "minLength": 20}}});
+    let mut dice = Dice::new(7);
+    for count in [100, 1_000, 10_000] {
+        let pick =
+            |dice: &mut Dice| String::from_utf8_lossy(&bench.words[300 + dice.roll(40_000) as usize]).into_owned();
+        let text: String = (0..count).map(|_| pick(&mut dice).replace('\u{fffd}', " ")).collect();
+        let text: String = text.chars().take(60_000).collect();
+        let started = Work::begin();
+        let constraint = bench.grammars.from_value(&schema, &text, None).unwrap();
+        let compiled = started.done();
+        let outcome = bench.run(constraint, &mut dice, 60);
+        println!("{} bytes: compiled in {compiled:?}, 60 tokens in {:?}", text.len(), started.done());
+        if let Outcome::Done(answer) = outcome {
+            let value: Value = serde_json::from_str(&answer).unwrap();
+            assert!(text.contains(value["a"].as_str().unwrap()));
+        }
+        assert!(started.done() < Duration::from_secs(3));
+    }
+}

@@ -91,3 +91,31 @@ fn a_token_that_breaks_the_schema_is_an_error_and_no_panic() {
         assert!(constraint.accept(LlamaToken(token)).is_err());
     }
 }
+
+#[test]
+fn a_panic_while_following_a_schema_is_an_error() {
+    let bench = bench();
+    let mut constraint = bench.compile(&json!({"type": "boolean"})).unwrap();
+    assert!(constraint.matcher.test_trigger_lexer_error().is_err());
+    let error = constraint.accept(LlamaToken(i32::from(b't'))).unwrap_err().to_string();
+    assert!(error.contains("schema") && !error.contains('\n'), "{error}");
+    assert!(constraint.forced_by(|_| Vec::new()).unwrap().is_empty() && constraint.is_complete());
+    // Others go on.
+    assert!(bench.takes(&json!({"type": "boolean"}), "", "true"));
+}
+
+#[test]
+fn an_answer_that_can_not_go_on_is_an_error() {
+    let bench = bench();
+    // A class of nothing but a control character has no spelling.
+    let schema =
+        json!({"type": "object", "properties": {"a": {"type": "string", "pattern": "^[\\x01]$"}}, "required": ["a"]});
+    let outcome = bench.compile(&schema).map(|mut constraint| {
+        let mut sampler = Sampler::new(&GenerateSpec::default(), bench.words.len() as i32).unwrap();
+        let scores = vec![0.0; bench.words.len()];
+        (0..50).try_for_each(|_| constraint.choose(&mut sampler, &scores).map(drop))
+    });
+    let error = outcome.and_then(|outcome| outcome).unwrap_err().to_string();
+    assert!(error.contains("chema") && !error.contains('\n'), "{error}");
+    assert!(error.contains("no token"), "{error}");
+}
