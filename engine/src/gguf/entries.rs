@@ -10,6 +10,7 @@ use std::io::{Read, Seek};
 const WHAT: &str = "metadata";
 const TOKENS: &str = "tokenizer.ggml.tokens";
 const TEMPLATE: &str = "tokenizer.chat_template";
+const RERANK_TEMPLATE: &str = "tokenizer.chat_template.rerank";
 /// Longest key in bytes, as the format defines it.
 const MAX_KEY: u64 = 65_535;
 /// Longest text that is kept, in bytes; chat templates are the longest and stay under 100 KB.
@@ -65,8 +66,11 @@ pub(super) struct Facts {
     pub(super) block_count: u32,
     pub(super) vocabulary: u32,
     pub(super) chat_template: Option<String>,
+    pub(super) rerank_template: Option<String>,
     pub(super) file_type: Option<&'static str>,
     pub(super) role: Role,
+    /// Names of a classification head's outputs.
+    pub(super) labels: u64,
 }
 
 /// What kind an entry must be for llama.cpp to read it.
@@ -102,6 +106,7 @@ const GENERAL: &[(&str, Must)] = &[
     ("tokenizer.ggml.add_space_prefix", Must::Be(BOOL)),
     ("tokenizer.ggml.remove_extra_whitespaces", Must::Be(BOOL)),
     (TEMPLATE, Must::Be(TEXT)),
+    (RERANK_TEMPLATE, Must::Be(TEXT)),
 ];
 
 /// Keys that start with the architecture's name.
@@ -113,6 +118,8 @@ const OF_ARCHITECTURE: &[(&str, Must)] = &[
     ("attention.layer_norm_rms_epsilon", Must::Be(F32)),
     ("attention.causal", Must::Be(BOOL)),
     ("pooling_type", Must::Be(U32)),
+    ("classifier.output_labels", Must::BeArrayOf(&[TEXT])),
+    ("classifier.pooling_type", Must::Be(U32)),
     ("vocab_size", Must::Be(U32)),
     ("rope.dimension_count", Must::Be(U32)),
     ("rope.freq_base", Must::Be(F32)),
@@ -156,7 +163,12 @@ impl Entries {
         let of = |suffix: &str| format!("{architecture}.{suffix}");
         let block_count = self.number(&of("block_count"), MAX_LAYERS)?;
         self.check_layers(&architecture, block_count)?;
-        let pooled = matches!(self.unsigned(&of("pooling_type")), Some(1..=3));
+        // llama.cpp's numbers: 1 to 3 make one vector of all tokens', 4 a score.
+        let role = match self.unsigned(&of("pooling_type")) {
+            Some(1..=3) => Role::Embedding,
+            Some(4) => Role::Reranker,
+            _ => Role::Chat,
+        };
         Ok(Facts {
             name: self.text("general.name").filter(|name| !name.trim().is_empty()).map(shown),
             alignment: self.alignment()?,
@@ -165,8 +177,10 @@ impl Entries {
             block_count,
             vocabulary: self.vocabulary()?,
             chat_template: self.text(TEMPLATE).filter(|t| !t.trim().is_empty()).map(Into::into),
+            rerank_template: self.text(RERANK_TEMPLATE).filter(|t| !t.trim().is_empty()).map(Into::into),
             file_type: self.unsigned("general.file_type").and_then(file_type),
-            role: if pooled { Role::Embedding } else { Role::Chat },
+            role,
+            labels: self.length(&of("classifier.output_labels")),
             architecture,
         })
     }
@@ -274,6 +288,14 @@ impl Entries {
         match &self.by_key.get(key)?.value {
             Value::Text(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// Elements of a list; 0 when there is none.
+    fn length(&self, key: &str) -> u64 {
+        match self.by_key.get(key).map(|entry| &entry.value) {
+            Some(Value::Array { len, .. }) => *len,
+            _ => 0,
         }
     }
 
