@@ -48,9 +48,13 @@ pub struct Header {
     pub vocabulary: u32,
     /// The model's own chat template (Jinja), if the file has one.
     pub chat_template: Option<String>,
+    /// How a reranking model wants a query and a document put together: a text with the places
+    /// `{query}` and `{document}`. Models with a classification head of the usual kind have none.
+    pub rerank_template: Option<String>,
     /// Label of the weights' format, e.g. "Q4_1" or "F16".
     pub quantization: String,
-    /// What the model is for: embedding when the file names a pooling or looks both ways.
+    /// What the model is for, by the pooling that the file names: reranking, embedding, or chat
+    /// without any.
     pub role: Role,
     /// Size of the file in bytes.
     pub file_bytes: u64,
@@ -123,6 +127,9 @@ pub fn read_from(from: impl Read + Seek, len: u64) -> Result<Header, GgufError> 
     let facts = entries.check()?;
     let weights = tensors::read(&mut source, counts.tensors, facts.alignment)?;
     weights.check(&facts.attention)?;
+    if facts.role == Role::Reranker {
+        check_head(&weights, facts.labels)?;
+    }
     Ok(Header {
         name: facts.name,
         parameters: weights.parameters,
@@ -132,11 +139,23 @@ pub fn read_from(from: impl Read + Seek, len: u64) -> Result<Header, GgufError> 
         memory_per_token: facts.attention.memory_per_token,
         vocabulary: facts.vocabulary,
         chat_template: facts.chat_template,
+        rerank_template: facts.rerank_template,
         quantization: facts.file_type.unwrap_or(weights.main_type).to_string(),
         role: facts.role,
         file_bytes: len,
         architecture: facts.architecture,
     })
+}
+
+/// Scores come out of a classification head. Without one llama.cpp would take parts of a hidden
+/// state for scores, or abort where it finds fewer than the file names labels.
+fn check_head(weights: &tensors::Weights, labels: u64) -> Result<(), GgufError> {
+    if weights.has_output_head || (weights.has_head && labels <= 1) {
+        return Ok(());
+    }
+    let what = "it is made for reranking but lacks the weights that make scores (cls.output.weight); \
+                get a file that was converted from the whole model";
+    Err(GgufError::Unsupported(what.into()))
 }
 
 /// How many entries and tensors the file claims.

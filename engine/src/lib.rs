@@ -24,8 +24,10 @@ pub enum ModelRequest {
         interactive: bool,
     },
     /// Score how well documents answer a query, with a reranking model: one [`ModelReply::Scores`].
+    /// Query and document are put together as the model's file says: by its rerank template, else by
+    /// its vocabulary's marks. All tokens are of segment 0, also where a BERT was trained with two.
     Rerank {
-        /// What is looked for.
+        /// What is looked for; cut at half of the model's context.
         query: String,
         /// The candidates; each is cut so that query and candidate fit the model's context.
         documents: Vec<String>,
@@ -68,7 +70,8 @@ pub enum ModelReply {
         /// `texts.len() * dim` values.
         values: Vec<f32>,
     },
-    /// One score per document, in the order given: the model's logit, higher is better.
+    /// One score per document, in the order given: the first output of the model's classification
+    /// head, higher is better.
     Scores(Vec<f32>),
     /// A token count.
     Tokens(u32),

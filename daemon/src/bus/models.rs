@@ -4,15 +4,15 @@ use super::convert;
 use super::dict::{Dict, DictBuilder, Options};
 use super::error::BusError;
 use crate::error::HobError;
-use crate::models::embedder;
+use crate::models::{embedder, reranker};
 use hob_engine::{ModelReply, ModelRequest, Role};
 use std::sync::Arc;
 use zbus::interface;
 use zbus::object_server::SignalEmitter;
 
-/// Texts of one `Embed`.
+/// Texts of one `Embed`, documents of one `Rerank`.
 const MAX_TEXTS: usize = 4_096;
-/// Bytes of all texts of one `Embed`.
+/// Bytes of all of them.
 const MAX_BYTES: usize = 8 << 20;
 
 /// The object behind `org.hob.Models1`.
@@ -23,10 +23,10 @@ pub struct ModelsInterface {
 /// The models and their memory.
 #[interface(name = "org.hob.Models1")]
 impl ModelsInterface {
-    /// All models: id s, path s, role s ("chat", "embedding"), state s ("unloaded", "loading",
-    /// "loaded"), pid u, resident_bytes t, backend s (which build of the compute kernels runs, e.g.
-    /// "zen4"; empty unless loaded), size_bytes t, architecture s, parameters t, quantization s, languages as, answers s ("generating", "quoting", "unchecked"; empty for
-    /// embedding models), check_score d, default b, problem s.
+    /// All models: id s, path s, role s ("chat", "embedding", "reranking"), state s ("unloaded", "loading",
+    /// "loaded"), pid u, resident_bytes t, backend s (which build of the compute kernels runs, e.g. "zen4"; empty
+    /// unless loaded), size_bytes t, architecture s, parameters t, quantization s, languages as, answers s
+    /// ("generating", "quoting", "unchecked"; empty for models that don't chat), check_score d, default b, problem s.
     async fn list(&self) -> Result<Vec<Dict>, BusError> {
         self.daemon.models.refresh();
         Ok(self.daemon.models.list().into_iter().map(convert::model).collect())
@@ -38,9 +38,12 @@ impl ModelsInterface {
         Options::new(options).end()?;
         self.daemon.models.refresh();
         let lease = match self.daemon.models.lease(Some(&id), Role::Chat).await {
-            // An embedding model is as welcome; only its own error is worth telling.
-            Err(_) if self.embeds(&id) => self.daemon.models.lease(Some(&id), Role::Embedding).await?,
-            lease => lease?,
+            // Other models are as welcome; only their own error is worth telling.
+            Err(error) => match self.role_of(&id) {
+                Some(Role::Chat) | None => return Err(error.into()),
+                Some(role) => self.daemon.models.lease(Some(&id), role).await?,
+            },
+            Ok(lease) => lease,
         };
         let info = lease.info();
         Ok(DictBuilder::default()
@@ -78,25 +81,28 @@ impl ModelsInterface {
     /// Embeds texts: one array of little-endian 32-bit floats per text, of unit length.
     /// Options: model s, priority s ("interactive", "background").
     async fn embed(&self, texts: Vec<String>, options: Dict) -> Result<Vec<Vec<u8>>, BusError> {
-        let mut options = Options::new(options);
-        let model = options.string("model")?;
-        let priority =
-            super::ask_options::one_of("priority", options.string("priority")?, &["interactive", "background"])?;
-        options.end()?;
-        let bytes: usize = texts.iter().map(String::len).sum();
-        if texts.len() > MAX_TEXTS || bytes > MAX_BYTES {
-            let message = format!(
-                "{} texts of {bytes} bytes are too many; the limits are {MAX_TEXTS} and {MAX_BYTES}; send them in parts",
-                texts.len()
-            );
-            return Err(HobError::invalid(message).into());
-        }
+        let (model, interactive) = model_and_urgency(options)?;
+        check_size(&texts)?;
         if texts.is_empty() {
             return Ok(Vec::new());
         }
-        let interactive = priority.as_deref() != Some("background");
         let vectors = embedder::embed(&self.daemon.models, model.as_deref(), texts, interactive).await?;
         Ok(vectors.into_iter().map(|vector| vector.into_iter().flat_map(f32::to_le_bytes).collect()).collect())
+    }
+
+    /// Scores how well each document answers a query, with a reranking model (a cross-encoder): one
+    /// score per document, in the order given; higher is better, and only scores for the same query
+    /// can be compared. What does not fit the model's context is cut from the document's end.
+    /// Options: model s, priority s ("interactive", "background").
+    async fn rerank(&self, query: String, documents: Vec<String>, options: Dict) -> Result<Vec<f64>, BusError> {
+        let (model, interactive) = model_and_urgency(options)?;
+        check_size(&documents)?;
+        check_size(std::slice::from_ref(&query))?;
+        if documents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let scores = reranker::rerank(&self.daemon.models, model.as_deref(), query, documents, interactive).await?;
+        Ok(scores.into_iter().map(f64::from).collect())
     }
 
     /// Counts a text's tokens. Options: model s.
@@ -136,8 +142,29 @@ impl ModelsInterface {
 }
 
 impl ModelsInterface {
-    fn embeds(&self, id: &str) -> bool {
-        let listed = self.daemon.models.list();
-        listed.iter().any(|m| m.entry.role == Role::Embedding && (m.entry.id == id || m.entry.path.as_os_str() == id))
+    fn role_of(&self, id: &str) -> Option<Role> {
+        let listed = self.daemon.models.list().into_iter().map(|m| m.entry);
+        listed.into_iter().find(|entry| entry.id == id || entry.path.as_os_str() == id).map(|entry| entry.role)
     }
+}
+
+/// The options of [`ModelsInterface::embed`] and [`ModelsInterface::rerank`]: which model, and
+/// whether somebody waits.
+fn model_and_urgency(options: Dict) -> Result<(Option<String>, bool), HobError> {
+    let mut options = Options::new(options);
+    let model = options.string("model")?;
+    let priority = super::assistant::one_of("priority", options.string("priority")?, &["interactive", "background"])?;
+    options.end()?;
+    Ok((model, priority.as_deref() != Some("background")))
+}
+
+fn check_size(texts: &[String]) -> Result<(), HobError> {
+    let bytes: usize = texts.iter().map(String::len).sum();
+    if texts.len() <= MAX_TEXTS && bytes <= MAX_BYTES {
+        return Ok(());
+    }
+    Err(HobError::invalid(format!(
+        "{} texts of {bytes} bytes are too many; the limits are {MAX_TEXTS} and {MAX_BYTES}; send them in parts",
+        texts.len()
+    )))
 }

@@ -53,11 +53,13 @@ pub fn describe(path: &Path) -> std::io::Result<Entry> {
     Ok(Entry { id, path: path.to_path_buf(), size, role, header, languages, fingerprint: fingerprint(path, size)? })
 }
 
-/// Encoder architectures only embed; everything else generates.
+/// What the file says by its pooling; encoder architectures without one only embed; everything else
+/// generates.
 fn role(header: &gguf::Header) -> Role {
     const ENCODERS: [&str; 7] =
         ["bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "modern-bert", "gemma-embedding"];
-    if ENCODERS.contains(&header.architecture.as_str()) { Role::Embedding } else { Role::Chat }
+    let is_encoder = ENCODERS.contains(&header.architecture.as_str());
+    if header.role == Role::Chat && is_encoder { Role::Embedding } else { header.role }
 }
 
 /// MiniLM's v2 models are English only (their model cards); a vector of another language would

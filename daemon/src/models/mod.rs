@@ -7,6 +7,7 @@
 pub mod catalogue;
 pub mod checks;
 pub mod embedder;
+pub mod reranker;
 mod residency;
 
 pub use residency::{Lease, ModelHost, ModelStatus, Models, Residency};

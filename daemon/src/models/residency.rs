@@ -152,7 +152,7 @@ impl Models {
 
     /// What is known of each model.
     pub fn list(&self) -> Vec<ModelStatus> {
-        let defaults = [self.default_id(Role::Chat), self.default_id(Role::Embedding)];
+        let defaults = [Role::Chat, Role::Embedding, Role::Reranker].map(|role| self.default_id(role));
         let slots: Vec<_> = lock(&self.slots).values().cloned().collect();
         slots.iter().map(|slot| self.status(slot, &defaults)).collect()
     }
@@ -179,7 +179,7 @@ impl Models {
     }
 
     /// The entry that is used for `role` when none is named: the wanted one, else the largest chat
-    /// model or the first embedding model.
+    /// model or the first embedding or reranking model.
     pub fn default_entry(&self, role: Role) -> Option<Entry> {
         let id = self.default_id(role)?;
         lock(&self.slots).get(&id).map(|slot| slot.entry.clone())
@@ -463,10 +463,9 @@ fn usable(slot: Arc<Slot>, role: Role) -> Result<Arc<Slot>, HobError> {
 fn no_model(role: Role, folders: &[PathBuf]) -> HobError {
     let what = role.name();
     let folder = folders.first().map(|f| f.display().to_string()).unwrap_or_default();
-    HobError::new(
-        Kind::NoModel,
-        format!("there is no {what} model; put a GGUF file into {folder} (make models gets the default ones)"),
-    )
+    // None of the default models scores documents.
+    let hint = if role == Role::Reranker { "" } else { " (make models gets the default ones)" };
+    HobError::new(Kind::NoModel, format!("there is no {what} model; put a GGUF file into {folder}{hint}"))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

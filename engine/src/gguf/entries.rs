@@ -1,8 +1,8 @@
 //! The metadata entries: read all, keep the small ones, check those that llama.cpp relies on.
 
 use super::keys::{
-    ARRAY, CHARSMAP, F32, GENERAL, I8, I32, Must, OF_ARCHITECTURE, TEMPLATE, TEXT, TOKEN_TYPES, TOKENS, U8, U32,
-    file_type, fixed_size, kind_name,
+    ARRAY, CHARSMAP, F32, GENERAL, I8, I32, Must, OF_ARCHITECTURE, RERANK_TEMPLATE, TEMPLATE, TEXT, TOKEN_TYPES,
+    TOKENS, U8, U32, file_type, fixed_size, kind_name,
 };
 use super::shape::Attention;
 use super::source::Source;
@@ -80,8 +80,11 @@ pub(super) struct Facts {
     pub(super) attention: Attention,
     pub(super) vocabulary: u32,
     pub(super) chat_template: Option<String>,
+    pub(super) rerank_template: Option<String>,
     pub(super) file_type: Option<&'static str>,
     pub(super) role: Role,
+    /// Names of a classification head's outputs.
+    pub(super) labels: u64,
 }
 
 impl Entries {
@@ -122,7 +125,12 @@ impl Entries {
         let block_count = self.number(&of("block_count"), MAX_LAYERS)?;
         let embedding_length = self.number(&of("embedding_length"), MAX_EMBEDDING)?;
         let attention = self.check_shape(&architecture, block_count, embedding_length)?;
-        let pooled = matches!(self.unsigned(&of("pooling_type")), Some(1..=3));
+        // llama.cpp's numbers: 1 to 3 make one vector of all tokens', 4 a score.
+        let role = match self.unsigned(&of("pooling_type")) {
+            Some(1..=3) => Role::Embedding,
+            Some(4) => Role::Reranker,
+            _ => Role::Chat,
+        };
         Ok(Facts {
             name: self.text("general.name").filter(|name| !name.trim().is_empty()).map(shown),
             alignment: self.alignment()?,
@@ -132,8 +140,10 @@ impl Entries {
             attention,
             vocabulary: self.vocabulary()?,
             chat_template: self.text(TEMPLATE).filter(|t| !t.trim().is_empty()).map(Into::into),
+            rerank_template: self.text(RERANK_TEMPLATE).filter(|t| !t.trim().is_empty()).map(Into::into),
             file_type: self.unsigned("general.file_type").and_then(file_type),
-            role: if pooled { Role::Embedding } else { Role::Chat },
+            role,
+            labels: self.length(&of("classifier.output_labels")),
             architecture,
         })
     }
@@ -225,6 +235,14 @@ impl Entries {
         match &self.by_key.get(key)?.value {
             Value::Text(text) => text.split('\0').next(),
             _ => None,
+        }
+    }
+
+    /// Elements of a list; 0 when there is none.
+    fn length(&self, key: &str) -> u64 {
+        match self.by_key.get(key).map(|entry| &entry.value) {
+            Some(Value::Array { len, .. }) => *len,
+            _ => 0,
         }
     }
 

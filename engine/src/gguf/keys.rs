@@ -10,6 +10,8 @@ pub(super) const TOKENIZER: &str = "tokenizer.ggml.model";
 pub(super) const CHARSMAP: &str = "tokenizer.ggml.precompiled_charsmap";
 /// The chat template.
 pub(super) const TEMPLATE: &str = "tokenizer.chat_template";
+/// The template of a reranking model.
+pub(super) const RERANK_TEMPLATE: &str = "tokenizer.chat_template.rerank";
 
 /// Kinds of values, as the format numbers them.
 pub(super) const U8: u32 = 0;
@@ -56,6 +58,7 @@ pub(super) const GENERAL: &[(&str, Must)] = &[
     ("tokenizer.ggml.add_sep_token", Must::Be(BOOL)),
     (CHARSMAP, Must::BeArrayOf(&[U8, I8])),
     (TEMPLATE, Must::Be(TEXT)),
+    (RERANK_TEMPLATE, Must::Be(TEXT)),
 ];
 
 /// Keys that start with the architecture's name.

@@ -13,6 +13,10 @@ pub(super) struct Weights {
     /// The format that takes the most bytes.
     pub(super) main_type: &'static str,
     tensors: Vec<Tensor>,
+    /// There is the first part of a classification head, which may be all of it.
+    pub(super) has_head: bool,
+    /// There is the last part of a classification head.
+    pub(super) has_output_head: bool,
 }
 
 /// Longest tensor name in bytes (llama.cpp's limit, without its final NUL).
@@ -153,7 +157,9 @@ pub(super) fn read<R: Read + Seek>(source: &mut Source<R>, count: u64, alignment
     }
     let main_type =
         by_format.into_iter().max_by_key(|&(label, bytes)| (bytes, label)).map_or("F32", |(label, _)| label);
-    Ok(Weights { parameters, main_type, tensors })
+    let has = |name: &str| names.contains(name);
+    let (has_head, has_output_head) = (has("cls.weight"), has("cls.output.weight"));
+    Ok(Weights { parameters, main_type, tensors, has_head, has_output_head })
 }
 
 fn read_one<R: Read + Seek>(source: &mut Source<R>) -> Result<Tensor, GgufError> {

@@ -124,6 +124,33 @@ fn a_pooling_makes_an_embedding_model_and_the_largest_format_names_an_unlabelled
 }
 
 #[test]
+fn a_reranker_needs_a_head_for_its_scores() {
+    let file = |labels: &[&str], heads: &[&str]| {
+        let mut file = File::default()
+            .entry("general.architecture", 8, &text("bert"))
+            .number("bert.context_length", 512)
+            .number("bert.embedding_length", 64)
+            .number("bert.block_count", 1)
+            .number("bert.pooling_type", 4)
+            .entry("bert.classifier.output_labels", 9, &texts(labels))
+            .entry("tokenizer.chat_template.rerank", 8, &text("{query}|{document}"))
+            .entry("tokenizer.ggml.tokens", 9, &texts(&["a"]));
+        for (at, head) in heads.iter().enumerate() {
+            file = file.tensor(head, &[64], 0, at as u64 * 256);
+        }
+        parse(with_data(file, 256 * heads.len()).bytes())
+    };
+    let header = file(&["yes", "no"], &["cls.weight", "cls.output.weight"]).unwrap();
+    assert_eq!(header.role, Role::Reranker);
+    assert_eq!(header.rerank_template.as_deref(), Some("{query}|{document}"));
+    assert!(file(&[], &["cls.weight"]).is_ok());
+    for (labels, head) in [(&["yes", "no"][..], "cls.weight"), (&[], "token_embd.weight")] {
+        let refused = file(labels, &[head]).unwrap_err().to_string();
+        assert!(refused.contains("cls.output.weight"), "{refused}");
+    }
+}
+
+#[test]
 fn foreign_files_are_named() {
     assert!(parse(b"version https://git-lfs".to_vec()).unwrap_err().to_string().contains("Git LFS"));
     assert!(parse(b"<!DOCTYPE html>".to_vec()).unwrap_err().to_string().contains("web page"));

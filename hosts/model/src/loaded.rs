@@ -1,5 +1,6 @@
 //! A model in memory: checks before llama.cpp sees the file, then loads it.
 
+use crate::embed::Weights;
 use crate::logs;
 use hob_engine::gguf::{self, Header};
 use hob_engine::{EngineError, LoadSpec, ModelInfo, Role};
@@ -12,6 +13,8 @@ use std::path::Path;
 const CHAT_CONTEXT: u32 = 4_096;
 /// What the default embedding model was trained on.
 const EMBEDDING_CONTEXT: u32 = 256;
+/// What cross-encoders are trained on.
+const RERANKING_CONTEXT: u32 = 512;
 
 /// A loaded model and what its file says.
 pub struct Loaded {
@@ -39,17 +42,25 @@ impl Loaded {
         if spec.path.to_str().is_none() {
             return Err(bad("its path is not UTF-8; rename the file or folder".into()));
         }
-        let default = if spec.role == Role::Chat { CHAT_CONTEXT } else { EMBEDDING_CONTEXT };
+        let default = match spec.role {
+            Role::Chat => CHAT_CONTEXT,
+            Role::Embedding => EMBEDDING_CONTEXT,
+            Role::Reranker => RERANKING_CONTEXT,
+        };
         let wanted = if spec.context == 0 { default } else { spec.context };
         let context = wanted.clamp(1, header.context_length);
         check_memory(&header, context, memory()).map_err(bad)?;
+        let threads = if spec.threads == 0 { all_cores() } else { spec.threads.min(512) };
+        let weights = match spec.role {
+            Role::Embedding => Weights::fastest(&spec.path, &header, threads),
+            Role::Chat | Role::Reranker => Weights::as_they_are(&spec.path),
+        };
         let params = LlamaModelParams::default().with_progress_callback(progress);
         logs::take_last_error();
-        let model = LlamaModel::load_from_file(backend, &spec.path, &params).map_err(|_| {
+        let model = LlamaModel::load_from_file(backend, weights.path(), &params).map_err(|_| {
             let why = logs::take_last_error().unwrap_or_else(|| "it gave no reason".into());
             bad(format!("llama.cpp can't load it ({why}); it may be damaged or too new for this build"))
         })?;
-        let threads = if spec.threads == 0 { all_cores() } else { spec.threads.min(512) };
         let name = header.name.clone().unwrap_or_else(|| file_name(&spec.path));
         Ok(Self { model, header, context, threads, name })
     }
@@ -70,8 +81,14 @@ impl Loaded {
 
 fn check_role(header: &Header, role: Role) -> Result<(), String> {
     let encoder = header.architecture.contains("bert") || header.architecture.starts_with("t5");
-    if role == Role::Chat && (encoder || header.role == Role::Embedding) {
-        return Err("it is an embedding model and can't generate text; choose a chat model".into());
+    if role == Role::Chat && (encoder || header.role != Role::Chat) {
+        return Err("it is no chat model and can't generate text; choose a chat model".into());
+    }
+    if role == Role::Reranker && header.role != Role::Reranker {
+        return Err("it has no classification head and can't score documents; choose a reranking model".into());
+    }
+    if role != Role::Reranker && header.role == Role::Reranker {
+        return Err("it is a reranking model and only scores documents; choose another".into());
     }
     Ok(())
 }

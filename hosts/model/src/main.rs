@@ -1,12 +1,13 @@
 //! The child process that runs one model with llama.cpp.
 //!
-//! Owns: loading a model, its chat template, sampling, prefix reuse, embedding batches, and the
+//! Owns: loading a model, its chat template, sampling, prefix reuse, embedding and reranking, and the
 //! order in which waiting requests are served. Must not know: the daemon, D-Bus, where models come
 //! from, what an answer is for.
 //!
 //! Two threads: the reader takes messages off the wire into a bounded queue; the worker owns the
-//! model and its contexts and does everything else. A failed assertion inside llama.cpp ends this
-//! process and nothing more.
+//! model and its contexts and does everything else; for an embedding or reranking model it shares
+//! the work out among threads of their own. A failed assertion inside llama.cpp ends this process
+//! and nothing more.
 #![allow(unsafe_code)]
 
 mod adapters;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// Pieces are sent at least this far apart: each one wakes the daemon, which takes a core from the model, and nobody
 /// reads faster. Where others want the cores too, a core that is lost comes back later, so pieces are larger.
-const APART: Duration = Duration::from_millis(20);
+const APART: Duration = Duration::from_millis(40);
 const APART_WHEN_BUSY: Duration = Duration::from_millis(100);
 
 /// How much of what is there is sent.

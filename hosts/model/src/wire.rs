@@ -113,11 +113,6 @@ impl Wire {
         }
     }
 
-    /// An urgent request, if one waits.
-    pub fn next_urgent(&self) -> Option<Job> {
-        take_urgent(&mut self.lock())
-    }
-
     /// Sends a reply that others follow.
     pub fn send(&self, job: &Job, reply: ModelReply) {
         let sent = self.replier.send(job.id, reply);
@@ -244,8 +239,7 @@ mod tests {
         wire.push(1, embed(false));
         wire.push(2, embed(false));
         wire.push(3, embed(true));
-        assert_eq!(wire.next_urgent().unwrap().id, 3);
-        assert!(wire.next_urgent().is_none());
+        assert_eq!(wire.next().unwrap().id, 3);
         assert_eq!(wire.next().unwrap().id, 1);
         wire.push(4, ModelRequest::CountTokens { text: "x".into() });
         assert_eq!(wire.next().unwrap().id, 4);

@@ -5,10 +5,10 @@
 
 use crate::backend;
 use crate::chat::Chat;
-use crate::embed::Embedder;
+use crate::embed;
 use crate::loaded::Loaded;
 use crate::prompt;
-use crate::wire::{Job, Wire, cancelled};
+use crate::wire::{Job, Wire};
 use anyhow::Context;
 use hob_engine::{EngineError, LoadSpec, ModelReply, ModelRequest, Role};
 use llama_cpp_2::llama_backend::LlamaBackend;
@@ -22,7 +22,7 @@ pub fn run(wire: &Arc<Wire>) -> anyhow::Result<()> {
     while let Some(job) = wire.next() {
         match &job.body {
             ModelRequest::Load(spec) => match kernels.clone().and_then(|()| load(&backend, spec, &job, wire)) {
-                Ok(loaded) => serve(&backend, &loaded, spec, &job, wire),
+                Ok(loaded) => serve(&loaded, spec, &job, wire),
                 Err(error) => wire.finish(&job, ModelReply::Failed(error)),
             },
             _ => wire.finish(&job, invalid("no model is loaded in this process yet; load one first")),
@@ -46,7 +46,7 @@ fn load(backend: &LlamaBackend, spec: &LoadSpec, job: &Job, wire: &Arc<Wire>) ->
 
 /// Serves one loaded model until the wire closes. Comes back early only when its context can't be
 /// set up; then another model may be tried.
-fn serve(backend: &LlamaBackend, loaded: &Loaded, spec: &LoadSpec, job: &Job, wire: &Arc<Wire>) {
+fn serve(loaded: &Loaded, spec: &LoadSpec, job: &Job, wire: &Arc<Wire>) {
     let ready = |own_template| ModelReply::Loaded(loaded.info(own_template));
     match spec.role {
         Role::Chat => match Chat::new(loaded, spec, wire) {
@@ -56,47 +56,18 @@ fn serve(backend: &LlamaBackend, loaded: &Loaded, spec: &LoadSpec, job: &Job, wi
             }
             Err(error) => wire.finish(job, ModelReply::Failed(error)),
         },
-        Role::Embedding | Role::Reranker => match Embedder::new(backend, loaded) {
-            Ok(mut embedder) => {
-                wire.finish(job, ready(loaded.header.chat_template.is_some()));
-                while let Some(job) = wire.next() {
-                    serve_embedding(&mut embedder, &job, wire);
-                }
-            }
-            Err(error) => wire.finish(job, ModelReply::Failed(error)),
-        },
+        Role::Embedding | Role::Reranker => embed::serve(loaded, spec.role, job, wire),
     }
-}
-
-fn serve_embedding(embedder: &mut Embedder<'_>, job: &Job, wire: &Wire) {
-    let ModelRequest::Embed { texts, interactive } = &job.body else {
-        return wire.finish(job, small_or_invalid(&job.body, embedder.vocab()));
-    };
-    let mut plan = embedder.plan(texts);
-    while !plan.is_done() {
-        if job.is_cancelled() {
-            return wire.finish(job, cancelled(&job.body));
-        }
-        // A waiting user goes first; two waiting users take turns, not precedence.
-        while !interactive && let Some(urgent) = wire.next_urgent() {
-            serve_embedding(embedder, &urgent, wire);
-        }
-        if let Err(error) = embedder.step(&mut plan) {
-            return wire.finish(job, ModelReply::Failed(error));
-        }
-    }
-    let (dim, values) = plan.into_vectors();
-    wire.finish(job, ModelReply::Vectors { dim, values });
 }
 
 /// Answers what every model can do, and names what this one can't.
-fn small_or_invalid(body: &ModelRequest, vocab: &LlamaVocab<'_>) -> ModelReply {
+pub fn small_or_invalid(body: &ModelRequest, vocab: &LlamaVocab<'_>) -> ModelReply {
     match body {
         ModelRequest::CountTokens { text } => ModelReply::Tokens(prompt::count(vocab, text)),
         ModelRequest::Load(_) => invalid("this process already holds a model; start another for a second one"),
-        ModelRequest::Embed { .. } => invalid("this is a chat model; load an embedding model to embed texts"),
+        ModelRequest::Embed { .. } => invalid("this is no embedding model; load one to embed texts"),
         ModelRequest::Rerank { .. } => invalid("this is no reranking model; load one to score documents"),
-        ModelRequest::Generate(_) => invalid("this is an embedding model; load a chat model to generate text"),
+        ModelRequest::Generate(_) => invalid("this is no chat model; load one to generate text"),
     }
 }
 

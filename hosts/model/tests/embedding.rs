@@ -1,10 +1,14 @@
 //! Embeddings with the default embedding model, through the real process.
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/bert.rs"]
+mod bert;
 mod common;
 
+use bert::{Gguf, Reference};
 use common::{CHAT, EMBEDDING, cosine, embed, load, loaded, start};
 use hob_engine::{EngineError, LoadSpec, ModelReply, ModelRequest, Role};
+use hob_link::supervisor::Replies;
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -20,13 +24,26 @@ async fn similar_texts_are_closer_than_different_ones() {
 }
 
 #[tokio::test]
+async fn vectors_are_those_of_the_reference() {
+    let Some((host, _)) = loaded(EMBEDDING, Role::Embedding, 0).await else { return };
+    let reference = Reference::of(Gguf::read(&common::model(EMBEDDING).unwrap()));
+    let long = "A longer text, about 50 tokens of it, is one that comes in parts; and each part has words. ".repeat(3);
+    for text in ["The cat sleeps on the sofa.", "rates", "what's the time in Lisbon, Portugal?", &long] {
+        let cosine = cosine(&embed(&host, &[text]).await[0], &reference.embedding(text));
+        assert!(cosine > 0.9995, "{cosine} for {text}");
+    }
+}
+
+#[tokio::test]
 async fn a_text_gets_the_same_vector_alone_and_among_others() {
     let Some((host, _)) = loaded(EMBEDDING, Role::Embedding, 0).await else { return };
-    let texts: Vec<String> = (0..100).map(|i| format!("Sentence {i} {}", "with more words ".repeat(i % 17))).collect();
+    // From 5 tokens to more than the context holds.
+    let texts: Vec<String> =
+        (0..100).map(|i| format!("Sentence {i} {}", "with more words ".repeat(i * i % 101))).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let together = embed(&host, &texts).await;
     assert_eq!(together.len(), 100);
-    for i in [0, 33, 99] {
+    for i in [0, 1, 5, 33, 50, 77, 99] {
         let alone = embed(&host, &[texts[i]]).await;
         assert!(cosine(&alone[0], &together[i]) > 0.9999, "text {i}: {}", cosine(&alone[0], &together[i]));
     }
@@ -45,19 +62,76 @@ async fn odd_texts_get_vectors() {
     assert!(host.is_alive());
 }
 
+/// A request that takes long.
+fn many(interactive: bool) -> ModelRequest {
+    let texts = (0..2_000).map(|i| format!("Paragraph {i}: {}", "many words here ".repeat(40))).collect();
+    ModelRequest::Embed { texts, interactive }
+}
+
+/// Panics if the request has been answered already.
+async fn assert_unanswered(replies: &mut Replies<ModelRequest, ModelReply>) {
+    tokio::select! {
+        biased;
+        reply = replies.next() => panic!("answered too early: {:.80}", format!("{reply:?}")),
+        () = async {} => {}
+    }
+}
+
 #[tokio::test]
-async fn a_waiting_user_goes_before_a_long_batch_and_a_cancel_ends_it() {
+async fn a_query_goes_before_work_that_takes_long_and_a_cancel_ends_that() {
     let Some((host, _)) = loaded(EMBEDDING, Role::Embedding, 0).await else { return };
-    let texts: Vec<String> = (0..2_000).map(|i| format!("Paragraph {i}: {}", "many words here ".repeat(40))).collect();
-    let batch = host.request(ModelRequest::Embed { texts, interactive: false }).await.unwrap();
-    embed(&host, &["wait until it runs"]).await;
-    let started = Instant::now();
-    embed(&host, &["a short question"]).await;
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
-    drop(batch);
-    let started = Instant::now();
-    host.ask(ModelRequest::Embed { texts: vec!["next".into()], interactive: false }).await.unwrap();
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    for interactive in [false, true] {
+        let mut long = host.request(many(interactive)).await.unwrap();
+        for _ in 0..3 {
+            embed(&host, &["a short question"]).await;
+        }
+        assert_unanswered(&mut long).await;
+        drop(long);
+        // Served after the cancelled one, if that were not over.
+        let started = Instant::now();
+        host.ask(ModelRequest::Embed { texts: vec!["next".into()], interactive: false }).await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn background_work_that_made_way_again_and_again_comes_out_right() {
+    let Some((host, _)) = loaded(EMBEDDING, Role::Embedding, 0).await else { return };
+    let texts: Vec<String> =
+        (0..24).map(|i| format!("Chapter {i} {}", "of the long story ".repeat(3 + i * 2))).collect();
+    let calm = embed(&host, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let mut background = host.request(ModelRequest::Embed { texts, interactive: false }).await.unwrap();
+    // It moves although somebody always waits: the next query is sent when one is answered.
+    let queries = async {
+        loop {
+            tokio::join!(embed(&host, &["a first question"]), embed(&host, &["another one"]));
+        }
+    };
+    let reply = tokio::select! {
+        reply = background.next() => reply.unwrap().unwrap(),
+        () = queries => unreachable!(),
+    };
+    let ModelReply::Vectors { dim, values } = reply else { panic!("unexpected {reply:?}") };
+    for (at, (vector, calm)) in values.chunks(dim as usize).zip(&calm).enumerate() {
+        assert!(cosine(vector, calm) > 0.9999, "text {at}: {}", cosine(vector, calm));
+    }
+}
+
+#[tokio::test]
+async fn background_work_moves_beside_long_interactive_work() {
+    let Some((host, _)) = loaded(EMBEDDING, Role::Embedding, 0).await else { return };
+    let mut long = host.request(many(true)).await.unwrap();
+    let texts = (0..4).map(|i| format!("note {i} {}", "words ".repeat(200))).collect();
+    host.ask(ModelRequest::Embed { texts, interactive: false }).await.unwrap();
+    assert_unanswered(&mut long).await;
+}
+
+#[tokio::test]
+async fn more_texts_than_a_reply_holds_are_refused() {
+    let Some((host, _)) = loaded(EMBEDDING, Role::Embedding, 0).await else { return };
+    let reply = host.ask(ModelRequest::Embed { texts: vec![String::new(); 60_000], interactive: true }).await.unwrap();
+    let ModelReply::Failed(EngineError::InvalidArgument(why)) = reply else { panic!("unexpected {reply:?}") };
+    assert!(why.contains("send at most"), "{why}");
 }
 
 #[tokio::test]

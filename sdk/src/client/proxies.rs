@@ -138,6 +138,9 @@ pub trait Models {
     async fn check(&self, id: &str, options: &Options) -> Result<Details>;
     /// One embedding per text, each a little-endian `f32` vector as bytes.
     async fn embed(&self, texts: &[&str], options: &Options) -> Result<Vec<Vec<u8>>>;
+    /// How well each document answers a query: one score each, higher is better. Options: `model s`, `priority s`
+    /// ("interactive", "background").
+    async fn rerank(&self, query: &str, documents: &[&str], options: &Options) -> Result<Vec<f64>>;
     /// How many tokens a text is for a model.
     async fn count_tokens(&self, text: &str, options: &Options) -> Result<u32>;
 

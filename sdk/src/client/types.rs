@@ -192,7 +192,7 @@ pub struct Candidate {
 pub struct ModelInfo {
     /// Its name in options and commands.
     pub id: String,
-    /// "chat" or "embedding".
+    /// "chat", "embedding" or "reranking".
     pub role: String,
     /// "loaded", "unloaded", ...
     pub state: String,
