@@ -13,6 +13,9 @@ const CHAT_CONTEXT: u32 = 4_096;
 /// What the default embedding model was trained on.
 const EMBEDDING_CONTEXT: u32 = 256;
 
+/// llama.cpp asserts that a step, which is no longer than the context, holds a token for each sequence.
+const LEAST_CONTEXT: u32 = 64;
+
 /// A loaded model and what its file says.
 pub struct Loaded {
     /// llama.cpp's model.
@@ -41,7 +44,7 @@ impl Loaded {
         }
         let default = if spec.role == Role::Chat { CHAT_CONTEXT } else { EMBEDDING_CONTEXT };
         let wanted = if spec.context == 0 { default } else { spec.context };
-        let context = wanted.clamp(1, header.context_length);
+        let context = wanted.max(LEAST_CONTEXT).min(header.context_length);
         check_memory(&header, context, memory()).map_err(bad)?;
         let params = LlamaModelParams::default().with_progress_callback(progress);
         logs::take_last_error();
