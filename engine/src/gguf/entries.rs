@@ -30,6 +30,8 @@ const MAX_LAYERS: u64 = 512;
 /// Far beyond any model; guards the products that are computed from them.
 const MAX_EMBEDDING: u64 = 1 << 20;
 const MAX_CONTEXT: u64 = 1 << 30;
+/// llama.cpp asserts that a step holds a token for each sequence, and a step is no longer than the context.
+const MIN_CONTEXT: u64 = 64;
 
 /// One value.
 #[derive(Debug)]
@@ -122,8 +124,8 @@ impl Entries {
             self.check_kind(&format!("{architecture}.{suffix}"), *must)?;
         }
         let of = |suffix: &str| format!("{architecture}.{suffix}");
-        let block_count = self.number(&of("block_count"), MAX_LAYERS)?;
-        let embedding_length = self.number(&of("embedding_length"), MAX_EMBEDDING)?;
+        let block_count = self.number(&of("block_count"), 1, MAX_LAYERS)?;
+        let embedding_length = self.number(&of("embedding_length"), 1, MAX_EMBEDDING)?;
         let attention = self.check_shape(&architecture, block_count, embedding_length)?;
         // llama.cpp's numbers: 1 to 3 make one vector of all tokens', 4 a score.
         let role = match self.unsigned(&of("pooling_type")) {
@@ -134,7 +136,7 @@ impl Entries {
         Ok(Facts {
             name: self.text("general.name").filter(|name| !name.trim().is_empty()).map(shown),
             alignment: self.alignment()?,
-            context_length: self.number(&of("context_length"), MAX_CONTEXT)?,
+            context_length: self.number(&of("context_length"), MIN_CONTEXT, MAX_CONTEXT)?,
             embedding_length,
             block_count,
             attention,
@@ -207,12 +209,12 @@ impl Entries {
         if fits { Ok(()) } else { Err(wrong_kind(key, &expected, entry)) }
     }
 
-    /// A required number from 1 to `most`.
-    fn number(&self, key: &str, most: u64) -> Result<u32, GgufError> {
+    /// A required number from `least` to `most`.
+    fn number(&self, key: &str, least: u64, most: u64) -> Result<u32, GgufError> {
         let Some(entry) = self.by_key.get(key) else { return Err(wrong(key, "is missing")) };
         match entry.value {
-            Value::Unsigned(n) if entry.kind == U32 && n > 0 && n <= most => Ok(n as u32),
-            Value::Unsigned(n) if entry.kind == U32 => Err(wrong(key, format!("is {n} instead of 1 to {most}"))),
+            Value::Unsigned(n) if entry.kind == U32 && (least..=most).contains(&n) => Ok(n as u32),
+            Value::Unsigned(n) if entry.kind == U32 => Err(wrong(key, format!("is {n} instead of {least} to {most}"))),
             _ => Err(wrong_kind(key, kind_name(U32), entry)),
         }
     }

@@ -16,6 +16,9 @@ const EMBEDDING_CONTEXT: u32 = 256;
 /// What cross-encoders are trained on.
 const RERANKING_CONTEXT: u32 = 512;
 
+/// llama.cpp asserts that a step, which is no longer than the context, holds a token for each sequence.
+const LEAST_CONTEXT: u32 = 64;
+
 /// A loaded model and what its file says.
 pub struct Loaded {
     /// llama.cpp's model.
@@ -48,7 +51,7 @@ impl Loaded {
             Role::Reranker => RERANKING_CONTEXT,
         };
         let wanted = if spec.context == 0 { default } else { spec.context };
-        let context = wanted.clamp(1, header.context_length);
+        let context = wanted.max(LEAST_CONTEXT).min(header.context_length);
         check_memory(&header, context, memory()).map_err(bad)?;
         let threads = if spec.threads == 0 { all_cores() } else { spec.threads.min(512) };
         let weights = match spec.role {

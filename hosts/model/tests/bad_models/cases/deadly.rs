@@ -20,6 +20,7 @@ fn numbers() -> Vec<Case> {
     vec![
         case("no layers", &llama_of(Shape { layers: 0, ..SHAPE }), "`llama.block_count`"),
         case("too many layers", &llama("block_count", u32(513)), "`llama.block_count`"),
+        case("a context of one token", &llama("context_length", u32(1)), "is 1 instead of 64 to"),
         case("only predicting layers", &llama("nextn_predict_layers", u32(2)), "`llama.nextn_predict_layers`"),
         case("too many experts", &experts("expert_count", u32(1025)), "`llama.expert_count`"),
         case("experts that are not used", &llama("expert_count", u32(4)), "`llama.expert_used_count`"),
