@@ -153,7 +153,7 @@ impl ModelsInterface {
 fn model_and_urgency(options: Dict) -> Result<(Option<String>, bool), HobError> {
     let mut options = Options::new(options);
     let model = options.string("model")?;
-    let priority = super::assistant::one_of("priority", options.string("priority")?, &["interactive", "background"])?;
+    let priority = super::ask_options::one_of("priority", options.string("priority")?, &["interactive", "background"])?;
     options.end()?;
     Ok((model, priority.as_deref() != Some("background")))
 }

@@ -99,6 +99,7 @@ mod tests {
             name: None,
             parameters: 1,
             context_length: 1,
+            memory_per_token: 0,
             embedding_length: 1,
             block_count: 1,
             vocabulary: 1,

@@ -111,7 +111,7 @@ fn an_answer_that_can_not_go_on_is_an_error() {
     let schema =
         json!({"type": "object", "properties": {"a": {"type": "string", "pattern": "^[\\x01]$"}}, "required": ["a"]});
     let outcome = bench.compile(&schema).map(|mut constraint| {
-        let mut sampler = Sampler::new(&GenerateSpec::default(), bench.words.len() as i32).unwrap();
+        let mut sampler = Sampler::new(&GenerateSpec::default()).unwrap();
         let scores = vec![0.0; bench.words.len()];
         (0..50).try_for_each(|_| constraint.choose(&mut sampler, &scores).map(drop))
     });
