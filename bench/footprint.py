@@ -3,7 +3,8 @@
 
     footprint.py [DATA] [--set squad2]
 
-Builds the index in one session; starts a second daemon on it, which is the one that is measured.
+Two states of rest count: a daemon that has just made the index and answered from it, with its models unloaded since, and
+one that was started on an index made earlier.
 """
 
 import argparse
@@ -12,10 +13,27 @@ import statistics
 import tempfile
 import time
 
-from session import data_folder, session, write_result
+from session import data_folder, session, spread, table, write_result
 
 MOST_BYTES, MOST_START = 60 * 2**20, 0.300
-STARTS, SETTLE_SECONDS = 5, 10
+STARTS, SETTLE_SECONDS, QUESTIONS = 5, 10, 50
+
+
+def loaded(running):
+    return [m["id"] for m in running.hob_json("status", "--json")["models"] if m.get("pid")]
+
+
+def after_use(running, folder):
+    """Index, search and answer; unload the models; return what is still resident."""
+    running.index(folder / "docs")
+    texts = dict(table(folder / "queries.tsv"))
+    for question in spread(texts, QUESTIONS):
+        running.call("Index1", "Search", "(sa{sv})", texts[question], {})
+        running.call("Assistant1", "Complete", "(sa{sv})", texts[question], {})
+    for model in loaded(running):
+        running.hob("model", "unload", model)
+    time.sleep(SETTLE_SECONDS)
+    return running.resident_bytes()
 
 
 def main():
@@ -23,31 +41,33 @@ def main():
     parser.add_argument("data", nargs="?")
     parser.add_argument("--set", default="squad2")
     a = parser.parse_args()
-    docs = data_folder(a.data) / a.set / "docs"
+    data = data_folder(a.data) / a.set
     folder = tempfile.mkdtemp(prefix="hob-bench-")
     try:
         with session(folder) as running:
-            running.index(docs)
+            used = after_use(running, data)
         starts = []
         for _ in range(STARTS):
             with session(folder) as running:
                 starts.append(running.start_seconds)
         with session(folder) as running:
             time.sleep(SETTLE_SECONDS)  # what is measured is rest, so this waits for nothing else
-            status = running.hob_json("status", "--json")
-            resident = running.resident_bytes()
+            documents = running.hob_json("status", "--json")["index"]["documents"]
+            still_loaded = loaded(running)
+            fresh = running.resident_bytes()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    loaded = [m["id"] for m in status["models"] if m.get("pid")]
     start = statistics.median(starts)
     lines = [
         "| what | value | bound |", "|---|---|---|",
         f"| bus name owned, median of {STARTS} starts | {start * 1000:.0f} ms | <= {MOST_START * 1000:.0f} ms |",
-        f"| resident memory of hobd | {resident / 2**20:.1f} MiB | <= {MOST_BYTES / 2**20:.0f} MiB |",
-        "", f"Index: {status['index']['documents']} documents of {a.set}; models loaded: {', '.join(loaded) or 'none'}.",
+        f"| resident memory of hobd, started on the index | {fresh / 2**20:.1f} MiB | <= {MOST_BYTES / 2**20:.0f} MiB |",
+        f"| the same after indexing and {2 * QUESTIONS} requests | {used / 2**20:.1f} MiB "
+        f"| <= {MOST_BYTES / 2**20:.0f} MiB |",
+        "", f"Index: {documents} documents of {a.set}; models loaded: {', '.join(still_loaded) or 'none'}.",
     ]
     write_result("footprint", "Footprint", ["--set", a.set], lines)
-    if loaded or resident > MOST_BYTES or start > MOST_START:
+    if still_loaded or max(fresh, used) > MOST_BYTES or start > MOST_START:
         raise SystemExit("outside the bound")
 
 

@@ -81,7 +81,9 @@ impl Style {
             .as_deref()
             .and_then(|home| path.strip_prefix(home))
             .and_then(|rest| (rest.is_empty() || rest.starts_with('/')).then(|| format!("~{rest}")));
-        self.clean(short.as_deref().unwrap_or(path)).into_owned()
+        // A line feed in a name would look like the end of it.
+        let one_line = short.as_deref().unwrap_or(path).replace('\n', "\\n").replace('\t', "\\t");
+        self.clean(&one_line).into_owned()
     }
 
     /// Text without control characters, but for line feeds and tabs.

@@ -66,10 +66,10 @@ fn index(daemon: &Daemon) -> String {
             status.embedded, status.embeddable
         ),
         IndexState::Idle if status.documents == 0 => "Nothing is indexed; hob index add FOLDER starts.".into(),
-        IndexState::Idle => format!(
-            "{} files are indexed; {} were skipped (hob index status says why).",
-            status.documents, status.skipped
-        ),
+        IndexState::Idle => {
+            let files = if status.documents == 1 { "file is" } else { "files are" };
+            format!("{} {files} indexed; skipped: {} (hob index status says why).", status.documents, status.skipped)
+        }
     }
 }
 

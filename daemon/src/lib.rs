@@ -4,6 +4,7 @@
 //! Start, wait, stop are in `main.rs`; what a request becomes is in [`assistant`]; what clients
 //! see is in [`bus`].
 
+pub mod allocator;
 pub mod assistant;
 pub mod bus;
 pub mod error;
@@ -103,6 +104,7 @@ impl Daemon {
             let models = self.models.unload_idle().await;
             let skills = self.skills.recycle_idle().await;
             let extract = self.extractor.recycle_if_idle().await;
+            self.index.release_memory();
             tokio::time::sleep(models.min(skills).min(extract).max(Duration::from_secs(5))).await;
         }
     }

@@ -1,10 +1,12 @@
 //! hobd: arguments, logging, settings, start, wait, stop.
 
 use anyhow::{Context, bail};
+use hobd::allocator;
 use hobd::paths::Paths;
 use hobd::settings::Settings;
 use hobd::{Daemon, VERSION, bus};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -17,7 +19,19 @@ Usage: hobd [--system]                 run on the session (or system) bus until 
 Settings are in $XDG_CONFIG_HOME/hob/hob.toml or /etc/hob/hob.toml. HOB_LOG sets what is logged
 (error, warn, info, debug; default info).";
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    allocator::few_arenas();
+    match command() {
+        Ok(()) => ExitCode::SUCCESS,
+        // For a person: no backtrace, whatever the environment asks for.
+        Err(error) => {
+            eprintln!("hobd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => run(false),

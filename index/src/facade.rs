@@ -5,6 +5,7 @@
 
 use crate::indexer::progress::Listener;
 use crate::quote::{Quoter, Scope};
+use crate::scan::Rules;
 use crate::search::{Found, Stores};
 use crate::shared::Shared;
 use crate::state::storage;
@@ -153,15 +154,7 @@ impl Index {
         let shared = &self.inner.shared;
         let at = match path {
             None => PathBuf::from("/"),
-            Some(path) => {
-                let at = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-                let related = |root: &PathBuf| at.starts_with(root) || root.starts_with(&at);
-                if !shared.rules().roots().iter().any(related) {
-                    let shown = at.display();
-                    return Err(IndexError::NotFound(format!("{shown} is not indexed; add it with hob index add")));
-                }
-                at
-            }
+            Some(path) => self.indexed(path)?,
         };
         shared.queue.push(at);
         shared.progress.tell();
@@ -205,7 +198,11 @@ impl Index {
 
     /// Searches. May block for as long as the embedder needs for the query.
     pub fn search(&self, query: &Query) -> Result<Found, IndexError> {
-        search::search(&self.stores(), query)
+        let folder = query.folder.as_deref().map(|folder| self.indexed(folder)).transpose()?;
+        let mut found = search::search(&self.stores(), &Query { folder, ..query.clone() })?;
+        let rules = self.inner.shared.rules();
+        found.hits.retain(|hit| is_kept(&rules, &hit.path));
+        Ok(found)
     }
 
     /// At most `limit` sentences that may answer a question, best first, from files at or below `folder`.
@@ -215,8 +212,11 @@ impl Index {
         folder: Option<&Path>,
         limit: usize,
     ) -> Result<Vec<ScoredSentence>, IndexError> {
-        let scope = Scope { folder: folder.map(Path::to_path_buf), kind: None };
-        self.inner.quoter.sentences_for(&self.stores(), question, &scope, limit)
+        let scope = Scope { folder: folder.map(|folder| self.indexed(folder)).transpose()?, kind: None };
+        let mut found = self.inner.quoter.sentences_for(&self.stores(), question, &scope, limit)?;
+        let rules = self.inner.shared.rules();
+        found.retain(|sentence| is_kept(&rules, &sentence.path));
+        Ok(found)
     }
 
     /// Calls `listener` whenever a counter or the state changed: often enough to show progress, not for each
@@ -239,6 +239,17 @@ impl Index {
     /// is done after the next start. Searching still works until the index is dropped.
     pub fn shutdown(&self) {
         self.inner.close();
+    }
+
+    /// A path as the kernel sees it, if something at, above or below it was added.
+    fn indexed(&self, path: &Path) -> Result<PathBuf, IndexError> {
+        let at = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let related = |root: &PathBuf| at.starts_with(root) || root.starts_with(&at);
+        if !self.inner.shared.rules().roots().iter().any(related) {
+            let shown = at.display();
+            return Err(IndexError::NotFound(format!("{shown} is not indexed; add it with hob index add")));
+        }
+        Ok(at)
     }
 
     fn stores(&self) -> Stores<'_> {
@@ -298,6 +309,12 @@ fn spawn(
     };
     let started = thread::Builder::new().name(name.to_owned()).spawn(body);
     started.map(|_| ()).map_err(|e| storage(&shared.dir, format!("a thread could not be started: {e}")))
+}
+
+/// Whether a file is still below an added folder: what was forgotten is not shown while the indexer, which may
+/// be busy with something else, has yet to remove it.
+fn is_kept(rules: &Rules, path: &Path) -> bool {
+    !path.is_absolute() || rules.roots().iter().any(|root| path.starts_with(root))
 }
 
 /// The canonical form of a folder that can be indexed.

@@ -49,11 +49,12 @@ impl Assistant {
             let entry = self.models.default_entry(Role::Chat);
             let unchecked = entry
                 .filter(|e| self.models.checks().get(&e.fingerprint).is_none() && !failed.contains(&e.fingerprint));
-            if let Some(entry) = unchecked.filter(|_| quiet.is_zero() || Conditions::read().allow_background_work()) {
-                if let Err(error) = self.check_unless_wanted(&entry.id).await {
-                    tracing::warn!(id = entry.id, %error, "a model can't be checked; it will quote");
-                    failed.insert(entry.fingerprint);
-                }
+            let due = unchecked.filter(|_| quiet.is_zero() || Conditions::read().allow_background_work());
+            if let Some(entry) = due
+                && let Err(error) = self.check_unless_wanted(&entry.id).await
+            {
+                tracing::warn!(id = entry.id, %error, "a model can't be checked; it will quote");
+                failed.insert(entry.fingerprint);
             }
             tokio::time::sleep(quiet.max(LOOK_AGAIN)).await;
         }

@@ -131,6 +131,7 @@ fn a_reranker_needs_a_head_for_its_scores() {
             .number("bert.context_length", 512)
             .number("bert.embedding_length", 64)
             .number("bert.block_count", 1)
+            .number("bert.attention.head_count", 4)
             .number("bert.pooling_type", 4)
             .entry("bert.classifier.output_labels", 9, &texts(labels))
             .entry("tokenizer.chat_template.rerank", 8, &text("{query}|{document}"))

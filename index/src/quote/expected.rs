@@ -39,7 +39,7 @@ const DATE: [&str; 17] = [
     "何时",
     "哪一年",
 ];
-const NUMBER: [&str; 19] = [
+const NUMBER: [&str; 27] = [
     "how many",
     "how much",
     "how long",
@@ -53,6 +53,14 @@ const NUMBER: [&str; 19] = [
     "what percent",
     "what percentage",
     "what number",
+    "what price",
+    "what fee",
+    "what rent",
+    "what age",
+    "what temperature",
+    "what is the price",
+    "what is the cost",
+    "what is the fee",
     "wie viel",
     "wie viele",
     "wie lange",
@@ -148,6 +156,8 @@ mod tests {
         assert!(when.in_sentence("It was serviced on 12 October.") && !when.in_sentence("It was serviced by Rui."));
         let many = Expected::of("How many sails does the boat have?").unwrap();
         assert!(many.in_sentence("She has three sails.") && !many.in_sentence("She has sails."));
+        let fee = Expected::of("What fee does Clara get?").unwrap();
+        assert!(fee.in_sentence("It is 350 euros.") && !fee.in_sentence("Clara speaks."));
         let who = Expected::of("Who repaired Clara's bike?").unwrap();
         assert!(who.in_sentence("It was repaired by Jonas.") && !who.in_sentence("Clara's bike was repaired."));
         assert!(Expected::of("Is the boiler new?").is_none());

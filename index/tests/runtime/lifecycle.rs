@@ -80,6 +80,34 @@ fn a_removed_folder_leaves_but_for_what_another_one_holds() {
 }
 
 #[test]
+fn a_forgotten_folder_is_not_shown_even_while_the_indexer_has_yet_to_remove_it() {
+    let h = Harness::new();
+    h.write("a/a.txt", "The walrus sleeps.");
+    h.write("b/b.txt", "The walrus wakes.");
+    for folder in ["a", "b"] {
+        h.index().add_folder(&h.root.join(folder)).unwrap();
+    }
+    h.idle();
+    h.index().pause();
+    h.index().remove_folder(&h.root.join("a")).unwrap();
+    assert_eq!(h.found("walrus"), ["b/b.txt"]);
+    let sentences = h.index().sentences_for("Where is the walrus?", None, 5).unwrap();
+    assert_eq!(sentences.iter().map(|s| s.text.as_str()).collect::<Vec<_>>(), ["The walrus wakes."]);
+}
+
+#[test]
+fn looking_into_a_folder_that_is_not_indexed_is_refused() {
+    let h = Harness::new();
+    h.write("sub/a.txt", "The walrus sleeps.");
+    h.add();
+    let into = |path: &Path| h.index().sentences_for("Where is the walrus?", Some(path), 5);
+    assert!(matches!(into(Path::new("/usr")), Err(IndexError::NotFound(_))));
+    for path in [Path::new("/"), h.root.as_path(), &h.root.join("sub")] {
+        assert_eq!(into(path).unwrap().len(), 1, "{path:?}");
+    }
+}
+
+#[test]
 fn folders_that_can_not_be_added_are_refused_with_a_reason() {
     let h = Harness::new();
     let file = h.write("a.txt", "x");
