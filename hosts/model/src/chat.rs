@@ -240,7 +240,7 @@ impl<'m> Chat<'m> {
         let work = work(&plan, &views);
         let started = Instant::now();
         let threads = self.threads.next(work, started);
-        self.context.set_threads(threads);
+        self.context.set_threads(threads)?;
         self.wire.begin_step(plan.gives_way);
         match self.context.step(&items)? {
             Step::Done => {
@@ -308,7 +308,8 @@ impl<'m> Chat<'m> {
 
     /// After a step: its tokens are in memory, and whoever has none left chooses the next.
     fn choose(&mut self, plan: &Plan, items: &[Item], threads: u32) {
-        let how = if self.threads.is_busy() { Send::Busy } else { Send::Idle };
+        let crowded = self.threads.is_busy() || self.runs.len() > 2;
+        let how = if crowded { Send::Busy } else { Send::Idle };
         let mut last = 0;
         let mut over = Vec::new();
         for (at, count) in &plan.parts {

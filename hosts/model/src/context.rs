@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use crate::logs;
-use crate::pool::Pool;
+use crate::pool::Pools;
 use hob_engine::EngineError;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
@@ -70,15 +70,15 @@ pub struct Context<'m> {
     vocabulary: usize,
     /// Read by llama.cpp during a step.
     interrupt: Arc<AtomicBool>,
-    /// After `raw`: freed when no context uses it any more.
-    _pool: Pool,
+    threads: u32,
+    /// After `raw`: freed when no context uses them any more.
+    pools: Pools,
     _model: PhantomData<&'m LlamaModel>,
 }
 
 impl<'m> Context<'m> {
     /// Sets up the memory. A step ends early while `interrupt` is set.
     pub fn new(model: &'m LlamaModel, shape: Shape, interrupt: Arc<AtomicBool>) -> Result<Self, EngineError> {
-        let pool = Pool::new(shape.threads)?;
         // SAFETY: takes nothing and returns a plain value.
         let mut params = unsafe { sys::llama_context_default_params() };
         params.n_ctx = shape.length;
@@ -99,10 +99,9 @@ impl<'m> Context<'m> {
         let Some(raw) = NonNull::new(raw) else {
             return Err(EngineError::Inference(format!("no memory for a context of {} tokens", shape.length)));
         };
-        // SAFETY: both are valid, and the pool is dropped after the context.
-        unsafe { sys::llama_attach_threadpool(raw.as_ptr(), pool.raw(), pool.raw()) }
         let vocabulary = usize::try_from(model.n_vocab()).unwrap_or(0);
-        Ok(Self { raw, shape, vocabulary, interrupt, _pool: pool, _model: PhantomData })
+        let pools = Pools::default();
+        Ok(Self { raw, shape, vocabulary, interrupt, threads: 0, pools, _model: PhantomData })
     }
 
     /// Tokens that fit.
@@ -111,9 +110,18 @@ impl<'m> Context<'m> {
     }
 
     /// Uses this many threads from the next step on.
-    pub fn set_threads(&mut self, threads: u32) {
-        // SAFETY: the context is valid and no step runs, since a step borrows it mutably.
-        unsafe { sys::llama_set_n_threads(self.raw.as_ptr(), threads as i32, threads as i32) }
+    pub fn set_threads(&mut self, threads: u32) -> Result<(), EngineError> {
+        if threads != self.threads {
+            let pool = self.pools.with(threads)?;
+            // SAFETY: both are valid, the pool is dropped after the context, and no step runs, since a step borrows the
+            // context mutably.
+            unsafe {
+                sys::llama_attach_threadpool(self.raw.as_ptr(), pool, pool);
+                sys::llama_set_n_threads(self.raw.as_ptr(), threads as i32, threads as i32);
+            }
+            self.threads = threads;
+        }
+        Ok(())
     }
 
     /// Evaluates tokens; those of one sequence stand in order and continue it.

@@ -21,7 +21,7 @@ pub enum Send {
     All,
     /// What has waited long enough on an idle machine.
     Idle,
-    /// The same beside others who want the cores.
+    /// The same beside others who want the cores, or with many answers under way.
     Busy,
 }
 

@@ -1,6 +1,8 @@
 //! The threads that llama.cpp computes with, kept from step to step.
 //!
-//! Owns: one thread pool for a context. Without one, llama.cpp starts and ends threads for every token.
+//! Owns: the thread pools of a context. Without one, llama.cpp starts and ends threads for every token. There is one
+//! for each number of threads, since every step wakes all threads of its pool, those it does not need too, and a thread
+//! that is woken for nothing takes the core from the one that computes.
 #![allow(unsafe_code)]
 
 use hob_engine::EngineError;
@@ -16,14 +18,32 @@ type New = unsafe extern "C" fn(*mut sys::ggml_threadpool_params) -> sys::ggml_t
 type Free = unsafe extern "C" fn(sys::ggml_threadpool_t);
 
 /// Threads for the steps of one context.
-pub struct Pool {
+#[derive(Default)]
+pub struct Pools {
+    by_threads: Vec<(u32, Pool)>,
+}
+
+impl Pools {
+    /// The pool with so many threads, the caller's own among them; for `llama_attach_threadpool`, and valid as long as
+    /// these pools are.
+    pub fn with(&mut self, threads: u32) -> Result<sys::ggml_threadpool_t, EngineError> {
+        if let Some((_, pool)) = self.by_threads.iter().find(|(count, _)| *count == threads) {
+            return Ok(pool.raw.as_ptr());
+        }
+        let pool = Pool::new(threads)?;
+        let raw = pool.raw.as_ptr();
+        self.by_threads.push((threads, pool));
+        Ok(raw)
+    }
+}
+
+struct Pool {
     raw: NonNull<sys::ggml_threadpool>,
     free: Free,
 }
 
 impl Pool {
-    /// Starts `threads` threads, the caller's own among them.
-    pub fn new(threads: u32) -> Result<Self, EngineError> {
+    fn new(threads: u32) -> Result<Self, EngineError> {
         let missing = || EngineError::Inference("the compute kernels offer no thread pool; install hob again".into());
         let new = function(c"ggml_threadpool_new").ok_or_else(missing)?;
         let free = function(c"ggml_threadpool_free").ok_or_else(missing)?;
@@ -38,11 +58,6 @@ impl Pool {
         let raw = NonNull::new(unsafe { new(&raw mut params) });
         let raw = raw.ok_or_else(|| EngineError::Inference(format!("{threads} threads can't be started")))?;
         Ok(Self { raw, free })
-    }
-
-    /// For `llama_attach_threadpool`; valid as long as the pool is.
-    pub fn raw(&self) -> sys::ggml_threadpool_t {
-        self.raw.as_ptr()
     }
 }
 
