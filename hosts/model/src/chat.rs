@@ -22,8 +22,10 @@ use crate::template::Template;
 use crate::threads::{Threads, Work};
 use crate::wire::{Job, Wire, cancelled};
 use hob_engine::{
-    EngineError, Finish, GenerateSpec, LoadSpec, Message, ModelReply, ModelRequest, Priority, ToolChoice,
+    EngineError, Finish, GenerateSpec, LoadSpec, Message, ModelReply, ModelRequest, Persist, Priority, ToolChoice,
+    ToolSpec,
 };
+use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
 use std::time::{Duration, Instant};
 
@@ -35,6 +37,8 @@ const TOGETHER: usize = 4;
 const SPARE: usize = 5;
 /// Most bytes of a conversation; more can't fit any context and would take seconds to count.
 const MOST_BYTES: usize = 8 << 20;
+/// System messages whose tokens are remembered.
+const KNOWN_SYSTEMS: usize = 4;
 /// How long to wait for work when there is none; its end has no meaning.
 const NOTHING_TO_DO: Duration = Duration::from_secs(3_600);
 /// After so long without a request, what waits for it is written to disk.
@@ -62,7 +66,12 @@ pub struct Chat<'m> {
     parked: Vec<Run>,
     room: bool,
     last_caller: String,
+    /// System messages and tools of late, and their tokens.
+    systems: Vec<System>,
 }
+
+/// A first message with its tools, and their tokens.
+type System = (Option<Message>, Vec<ToolSpec>, Vec<LlamaToken>);
 
 impl<'m> Chat<'m> {
     /// Sets up the context.
@@ -97,6 +106,7 @@ impl<'m> Chat<'m> {
             parked: Vec::new(),
             room: false,
             last_caller: String::new(),
+            systems: Vec::new(),
         })
     }
 
@@ -194,7 +204,6 @@ impl<'m> Chat<'m> {
         let guide = Guide::new(&spec, &format, self.grammars.as_ref(), &self.vocab, self.marked.opener())?;
         let (messages, tools) = (&spec.messages, &spec.tools);
         let prompt = prompt::tokens(&self.vocab, &self.controls, &self.template, messages, tools)?;
-        let system = prompt::system_tokens(&self.vocab, &self.controls, &self.template, messages, tools)?;
         let offered = if spec.tool_choice == ToolChoice::None { &[][..] } else { tools };
         let reader = Reader::new(&format, offered, prompt.opens_thinking).after(messages);
         let stops = spec.stop.iter().cloned().chain(self.template.stops().iter().map(ToString::to_string));
@@ -204,8 +213,26 @@ impl<'m> Chat<'m> {
             adapter: self.adapters.group(spec.lora.as_ref())?,
             length: self.context.length(),
         };
-        let system = common(&system, &prompt.tokens);
+        let system = self.system(&spec, &prompt.tokens)?;
         Run::new(job, request, &spec, Prompt { tokens: prompt.tokens, system }, means)
+    }
+
+    /// How many leading tokens of a prompt are its system message and tools.
+    fn system(&mut self, spec: &GenerateSpec, prompt: &[LlamaToken]) -> Result<usize, EngineError> {
+        // Nobody asks for it, or it is the same as a moment ago.
+        if spec.persist != Persist::System {
+            return Ok(0);
+        }
+        let first = spec.messages.first().cloned();
+        if let Some((_, _, tokens)) = self.systems.iter().find(|(m, t, _)| (m, t) == (&first, &spec.tools)) {
+            return Ok(common(tokens, prompt));
+        }
+        let (messages, tools) = (&spec.messages, &spec.tools);
+        let tokens = prompt::system_tokens(&self.vocab, &self.controls, &self.template, messages, tools)?;
+        let length = common(&tokens, prompt);
+        self.systems.truncate(KNOWN_SYSTEMS - 1);
+        self.systems.insert(0, (first, spec.tools.clone(), tokens));
+        Ok(length)
     }
 
     /// Gives a run a sequence, with what is there already of its tokens.
