@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use hob_tests::{NAME, PATIENCE, ROOT, Scene, models};
+use std::num::NonZeroUsize;
 
 #[tokio::test]
 async fn a_new_model_is_checked_when_nobody_needs_the_machine() -> Result<()> {
@@ -13,11 +14,11 @@ async fn a_new_model_is_checked_when_nobody_needs_the_machine() -> Result<()> {
     let bus = scene.connect().await?;
     let rule = zbus::MatchRule::builder()
         .msg_type(zbus::message::Type::Signal)
-        .interface("org.hob.Models1")?
-        .member("Checked")?
-        .path(ROOT)?
-        .build();
-    let mut checked = zbus::MessageStream::for_match_rule(rule, &bus, Some(4)).await?;
+        .interface("org.hob.Models1")
+        .member("Checked")
+        .path(ROOT)
+        .build()?;
+    let mut checked = zbus::MessageStream::for_match_rule(rule, &bus, NonZeroUsize::new(4)).await?;
     scene.start_daemon().await?;
     let message = tokio::time::timeout(PATIENCE * 3, checked.next()).await.context("no check ended")?;
     let message = message.context("the bus closed")??;
