@@ -256,6 +256,8 @@ pub fn gone_within(pids: &[u32], limit: Duration) -> bool {
     true
 }
 
+/// A bus with the limits that dbus-daemon has by itself, except that a client may have many open calls and match rules,
+/// as on a session bus.
 fn start_bus(folder: &Path) -> Result<(Child, String)> {
     let config = folder.join("bus.conf");
     let socket = folder.join("bus");
@@ -264,7 +266,9 @@ fn start_bus(folder: &Path) -> Result<(Child, String)> {
          \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\
          <busconfig><type>session</type><listen>unix:path={}</listen><auth>EXTERNAL</auth>\
          <policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/>\
-         <allow own=\"*\"/></policy></busconfig>",
+         <allow own=\"*\"/></policy>\
+         <limit name=\"max_replies_per_connection\">50000</limit>\
+         <limit name=\"max_match_rules_per_connection\">50000</limit></busconfig>",
         socket.display()
     );
     std::fs::write(&config, text)?;

@@ -42,14 +42,14 @@ async fn a_session_goes_on_after_a_restart_until_it_is_closed() {
     let spec = stand_in.last_spec().expect("a spec");
     assert_eq!(contents(&spec)[1..], ["My name is Ana.", "My name is Ana.", "What is my name?"]);
     assert_eq!(spec["persist"], "Conversation");
-    let resumed = hob.assistant().await.expect("a proxy").open_session(&Options::new().with("resume", session.clone()));
-    assert_eq!(resumed.await.expect("resumed"), session);
+    let resume = Options::new().with("resume", session.clone());
+    let resumed = hob.assistant().await.expect("a proxy").open_session(&resume).await.expect("resumed");
+    assert_eq!(resumed, session);
 
     hob.session_at(session.clone()).await.expect("a proxy").close().await.expect("closed");
     let folder = scene.folder().join("state/hob/sessions");
     assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 0, "nothing stays on disk");
     let hob = restart(&mut scene).await;
-    let resume = Options::new().with("resume", session.clone());
     let gone = hob.assistant().await.expect("a proxy").open_session(&resume).await.expect_err("gone");
     assert_eq!(gone.kind(), Kind::NotFound);
     assert!(hob.session_at(session).await.expect("a proxy").close().await.is_err(), "no object is left");

@@ -82,6 +82,7 @@ impl AssistantInterface {
             (answer, ()) = async { tokio::join!(work, drain) } => answer?,
             () = guest.left() => return Err(HobError::cancelled().into()),
         };
+        guest.was_sent(answer.text.len() * 2 + answer.reasoning.len());
         Ok((answer.text.clone(), convert::answer(answer)))
     }
 

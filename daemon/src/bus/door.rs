@@ -16,7 +16,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit, watch};
 use zbus::message::{Header, Type};
 use zbus::names::UniqueName;
 use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, OwnedVariant};
@@ -27,6 +27,8 @@ const MOST_OF_ONE: usize = 64;
 const MOST_OF_ALL: usize = 256;
 /// Bytes of all their texts.
 const MOST_BYTES: usize = 64 << 20;
+/// Calls with large replies that are worked on for one caller at a time; the others wait.
+const LARGE_AT_ONCE: usize = 8;
 /// Bytes sent to a caller between two looks at whether it reads them.
 const CHECK_EVERY: u64 = 1 << 20;
 /// Unread bytes that a caller may leave on the bus before the daemon waits for it.
@@ -72,6 +74,8 @@ struct Present {
     caller: OnceCell<Caller>,
     /// Bytes sent since the last look.
     sent: AtomicU64,
+    /// Turns of its calls with large replies.
+    turns: Semaphore,
     /// Dropped with the table's entry, which tells everybody who waits for it.
     here: Mutex<Option<watch::Sender<()>>>,
     left: watch::Receiver<()>,
@@ -116,8 +120,14 @@ impl Door {
     fn present(&self, name: &UniqueName<'_>) -> Arc<Present> {
         let entry = |name: &UniqueName<'_>| {
             let (here, left) = watch::channel(());
-            let (caller, sent, here) = (OnceCell::new(), AtomicU64::new(0), Mutex::new(Some(here)));
-            Arc::new(Present { name: name.to_owned(), caller, sent, here, left })
+            Arc::new(Present {
+                name: name.to_owned(),
+                caller: OnceCell::new(),
+                sent: AtomicU64::new(0),
+                turns: Semaphore::new(LARGE_AT_ONCE),
+                here: Mutex::new(Some(here)),
+                left,
+            })
         };
         lock(&self.present).entry(name.to_string()).or_insert_with(|| entry(name)).clone()
     }
@@ -202,12 +212,7 @@ impl Guest {
 
     /// Takes a place for a request with so many bytes of text, or says that too much is under way.
     pub async fn take_place(&self, bytes: usize) -> Result<Place, HobError> {
-        if let Some(present) = &self.present
-            && present.sent.load(Ordering::Relaxed) >= CHECK_EVERY
-            && let Some(unread) = self.unread(present).await.filter(|unread| *unread > MOST_UNREAD)
-        {
-            return busy(format!("{unread} bytes that were sent to you wait to be read; read them first"));
-        }
+        self.must_read().await?;
         let caller = self.caller.identity();
         let mut under_way = lock(&self.door.busy);
         if under_way.by_caller.get(&caller).is_some_and(|count| *count >= MOST_OF_ONE) {
@@ -222,6 +227,38 @@ impl Guest {
         Ok(Place { door: self.door.clone(), caller, bytes })
     }
 
+    /// Waits for the turn of a call whose reply is large, and is kept until that is sent. Without it
+    /// a caller could have any number of replies made before it reads the first.
+    pub async fn turn(&self) -> Result<Option<SemaphorePermit<'_>>, HobError> {
+        let turn = match &self.present {
+            Some(present) => Some(present.turns.acquire().await.map_err(|_| HobError::cancelled())?),
+            None => None,
+        };
+        self.must_read().await?;
+        Ok(turn)
+    }
+
+    /// An error when the caller has left, or leaves too much unread to be sent more.
+    async fn must_read(&self) -> Result<(), HobError> {
+        if self.present.as_ref().is_some_and(|present| present.left.has_changed().is_err()) {
+            return Err(HobError::cancelled());
+        }
+        if let Some(present) = &self.present
+            && present.sent.load(Ordering::Relaxed) >= CHECK_EVERY
+            && let Some(unread) = self.unread(present).await.filter(|unread| *unread > MOST_UNREAD)
+        {
+            return busy(format!("{unread} bytes that were sent to you wait to be read; read them first"));
+        }
+        Ok(())
+    }
+
+    /// Takes note that so much is sent to the caller.
+    pub fn was_sent(&self, bytes: usize) {
+        if let Some(present) = &self.present {
+            present.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+    }
+
     /// Completes when the caller has left the bus; never without one.
     pub async fn left(&self) {
         let Some(present) = &self.present else { return std::future::pending().await };
@@ -232,10 +269,10 @@ impl Guest {
     /// Takes note that so much is sent to the caller, and waits while it leaves too much unread.
     /// False when it does not read for [`PATIENCE`].
     pub async fn reads(&self, bytes: usize) -> bool {
-        let Some(present) = &self.present else { return true };
-        if present.sent.fetch_add(bytes as u64, Ordering::Relaxed) + (bytes as u64) < CHECK_EVERY {
+        self.was_sent(bytes);
+        let Some(present) = self.present.as_ref().filter(|p| p.sent.load(Ordering::Relaxed) >= CHECK_EVERY) else {
             return true;
-        }
+        };
         let until = tokio::time::Instant::now() + PATIENCE;
         while self.unread(present).await.is_some_and(|unread| unread > MOST_UNREAD) {
             if tokio::time::Instant::now() >= until {

@@ -16,6 +16,8 @@ use zbus::{Connection, interface};
 
 /// Most hits of one search.
 const MAX_HITS: usize = 200;
+/// What a hit takes on the bus besides its texts, about.
+const HIT_BYTES: usize = 512;
 /// Longest query, in bytes.
 const MAX_QUERY: usize = 16 << 10;
 
@@ -33,11 +35,20 @@ impl IndexInterface {
     /// line u, page u, lexical_rank u, vector_rank u, bm25 d, cosine d, imputed b. Details:
     /// took_ms d, mode s.
     #[zbus(out_args("hits", "details"))]
-    async fn search(&self, query: String, options: Dict) -> Result<(Vec<Dict>, Dict), BusError> {
+    async fn search(
+        &self,
+        query: String,
+        options: Dict,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<(Vec<Dict>, Dict), BusError> {
         let started = Instant::now();
         let query = parse(query, options)?;
         let mode = mode_name(query.mode);
+        let guest = self.door.meet(&header, connection).await?;
+        let _turn = guest.turn().await?;
         let found = self.blocking(move |index| index.search(&query)).await?;
+        guest.was_sent(found.hits.iter().map(|hit| hit.text.len() + hit.snippet.len() + HIT_BYTES).sum());
         let details =
             DictBuilder::default().put("took_ms", started.elapsed().as_secs_f64() * 1000.0).put("mode", mode).done();
         Ok((found.hits.into_iter().map(convert::hit).collect(), details))
