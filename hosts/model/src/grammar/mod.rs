@@ -19,12 +19,15 @@ mod merging;
 mod numbers;
 mod patterns;
 mod reading;
+mod rebasing;
 mod settling;
 mod vocabulary;
 mod walking;
 mod writing;
 
 pub use constraint::Constraint;
+#[allow(unused_imports, reason = "for tool calls, which put schemas into schemas")]
+pub use rebasing::rebased;
 
 use hob_engine::{EngineError, GenerateSpec};
 use llama_cpp_2::vocab::LlamaVocab;

@@ -46,11 +46,18 @@ pub fn leads(schema: &Value, copying: &BTreeSet<&str>) -> bool {
 }
 
 /// Writes the grammar of a schema, with `closing` after it.
-pub fn write(schema: &Schema, copy_from: &str, closing: Option<&str>) -> Result<String, String> {
+pub fn write<'a>(schema: &'a Schema, copy_from: &'a str, closing: Option<&str>) -> Result<String, String> {
     let copying = copying(schema);
-    let source = Source::new(copy_from)?;
-    let mut writer =
-        Writer { schema, source, copying, out: String::new(), rules: HashMap::new(), wanted: Vec::new(), count: 0 };
+    let mut writer = Writer {
+        schema,
+        copy_from,
+        source: None,
+        copying,
+        out: String::new(),
+        rules: HashMap::new(),
+        wanted: Vec::new(),
+        count: 0,
+    };
     writer.out.push_str("%llguidance {\"ignore_once\": true}\n");
     let root = writer.rule(&schema.root)?;
     let mut written = BTreeSet::new();
@@ -70,7 +77,9 @@ pub fn write(schema: &Schema, copy_from: &str, closing: Option<&str>) -> Result<
 
 struct Writer<'a> {
     schema: &'a Schema,
-    source: Source,
+    copy_from: &'a str,
+    /// The text, once some value is copied.
+    source: Option<Source>,
     copying: BTreeSet<&'a str>,
     out: String,
     /// Rules that are there already, by what they say.
@@ -225,13 +234,17 @@ impl<'a> Writer<'a> {
         if let Some(name) = self.rules.get(&key) {
             return Ok(name.clone());
         }
-        if !self.rules.contains_key("copied") {
-            let shared = self.source.shared();
-            self.out.push_str(&shared);
-            self.rules.insert("copied".into(), "COPIED".into());
-        }
         let name = self.fresh("COPY");
-        let line = self.source.terminal(&name, least, most)?;
+        let source = match self.source.take() {
+            Some(source) => source,
+            None => {
+                let source = Source::new(self.copy_from)?;
+                self.out.push_str(&source.shared());
+                source
+            }
+        };
+        let line = source.terminal(&name, least, most)?;
+        self.source = Some(source);
         self.out.push_str(&line);
         self.rules.insert(key, name.clone());
         Ok(name)

@@ -15,6 +15,9 @@ fn a_closing_text_follows_the_json() {
         let json = text.strip_suffix("\n</tool_call>").unwrap();
         valid(&schema, json).unwrap();
     }
+    // A long conversation does not matter where nothing is copied from it.
+    let schema = json!({"type": "boolean"});
+    assert!(bench.grammars.from_value(&schema, &"long ".repeat(100_000), Some("\n")).is_ok());
 }
 
 #[test]
