@@ -189,7 +189,7 @@ fn read_one<R: Read + Seek>(source: &mut Source<R>) -> Result<Tensor, GgufError>
         return Err(tensor.wrong(format!("is in format {number}, which this build does not know")));
     };
     let row = tensor.row;
-    if row % block != 0 {
+    if !row.is_multiple_of(block) {
         return Err(tensor.wrong(format!("has rows of {row} elements, which {label} can't hold (blocks of {block})")));
     }
     tensor.format = label;

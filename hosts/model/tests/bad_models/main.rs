@@ -153,6 +153,18 @@ async fn a_real_model_is_refused_or_harmless_when_it_is_damaged() {
     run(cases::real(&path)).await;
 }
 
+/// Shorter than one step of llama.cpp's for all its sequences.
+#[tokio::test]
+async fn a_request_for_a_context_of_one_token_gets_a_longer_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    fs::write(&path, tiny::llama().bytes()).unwrap();
+    let host = common::start().await;
+    let info = common::load(&host, LoadSpec { path, context: 1, threads: 1, ..LoadSpec::default() }).await.unwrap();
+    assert_eq!(info.context, 64);
+    assert!(common::generate(&host, GenerateSpec { max_tokens: 2, ..common::ask("hello") }).await.is_ok());
+}
+
 /// The one death that no look at a header prevents: somebody cuts the file while its weights are mapped, and the
 /// kernel ends whoever reads them. The supervisor says so and starts another host.
 #[tokio::test]
