@@ -46,8 +46,8 @@ impl Assistant {
             self.models.quiet(quiet).await;
             self.models.refresh();
             let entry = self.models.default_entry(Role::Chat);
-            let unchecked = entry
-                .filter(|e| self.models.checks().get(&e.fingerprint).is_none() && !failed.contains(&e.fingerprint));
+            let unchecked =
+                entry.filter(|e| self.models.checks().get(&e.fingerprint).is_none() && !failed.contains(&e.fingerprint));
             if let Some(entry) = unchecked.filter(|_| Conditions::read().allow_background_work()) {
                 if let Err(error) = self.check_unless_wanted(&entry.id).await {
                     tracing::warn!(id = entry.id, %error, "a model can't be checked; it will quote");

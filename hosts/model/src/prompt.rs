@@ -80,10 +80,8 @@ pub fn tokens(
     messages: &[Message],
 ) -> Result<Vec<LlamaToken>, EngineError> {
     let mark = unused_char(messages);
-    let clean: Vec<Message> = messages
-        .iter()
-        .map(|m| Message { role: without_nul(&m.role), content: without_nul(&m.content), ..m.clone() })
-        .collect();
+    let clean: Vec<Message> =
+        messages.iter().map(|m| Message { role: without_nul(&m.role), content: without_nul(&m.content), ..m.clone() }).collect();
     let rendered = template.render(&controls.mark(&clean, mark)).map_err(|reason| {
         EngineError::InvalidArgument(format!("the model's chat template refuses this conversation: {reason}"))
     })?;

@@ -22,10 +22,12 @@ pub fn run(wire: &Arc<Wire>) -> anyhow::Result<()> {
     let backend = LlamaBackend::init().context("starting llama.cpp")?;
     while let Some(job) = wire.next() {
         match &job.body {
-            ModelRequest::Load(spec) => match kernels.clone().and_then(|()| load(&backend, spec, &job, wire)) {
-                Ok(loaded) => serve(&backend, &loaded, spec.role, &job, wire),
-                Err(error) => wire.finish(&job, ModelReply::Failed(error)),
-            },
+            ModelRequest::Load(spec) => {
+                match kernels.clone().and_then(|()| load(&backend, spec, &job, wire)) {
+                    Ok(loaded) => serve(&backend, &loaded, spec.role, &job, wire),
+                    Err(error) => wire.finish(&job, ModelReply::Failed(error)),
+                }
+            }
             _ => wire.finish(&job, invalid("no model is loaded in this process yet; load one first")),
         }
     }
