@@ -13,6 +13,7 @@ use cases::{Case, Expect};
 use common::ModelHost;
 use hob_engine::{EngineError, GenerateSpec, LoadSpec, ModelReply, ModelRequest, Role};
 use hob_link::supervisor::{HostSpec, LinkError, Supervisor};
+use std::fmt;
 use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -24,13 +25,23 @@ const MOST_KIB: u64 = 1 << 20;
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// What became of a file.
-#[derive(Debug)]
 enum Outcome {
     Refused(String),
     /// It loads and then says why it can't be used.
     Useless(String),
     Works,
     Died(String),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(reason) => write!(f, "refused because {reason}"),
+            Self::Useless(reason) => write!(f, "loaded, but {reason}"),
+            Self::Works => write!(f, "works"),
+            Self::Died(how) => write!(f, "died: {how}"),
+        }
+    }
 }
 
 /// Loads a file and, if that works, uses the model for whatever it can do.
@@ -87,7 +98,7 @@ async fn run(cases: Vec<Case>) {
         let started = Instant::now();
         let outcome = attempt(&running, &path, case.role).await;
         let (took, used) = (started.elapsed(), highest(&running));
-        let line = format!("{}: {outcome:?} in {took:?} with {used} KiB", case.name);
+        let line = format!("{}: {outcome} in {took:?} with {used} KiB", case.name);
         if show {
             eprintln!("{line}");
         }
