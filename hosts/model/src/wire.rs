@@ -193,7 +193,9 @@ fn take_urgent(queue: &mut Queue) -> Option<Job> {
 /// The last reply to a request that its caller cancelled.
 pub fn cancelled(body: &ModelRequest) -> ModelReply {
     match body {
-        ModelRequest::Generate(_) => ModelReply::Done { finish: Finish::Cancelled, usage: Usage::default(), logprobs: Vec::new() },
+        ModelRequest::Generate(_) => {
+            ModelReply::Done { finish: Finish::Cancelled, usage: Usage::default(), logprobs: Vec::new() }
+        }
         _ => ModelReply::Failed(EngineError::Inference("the request was cancelled".into())),
     }
 }

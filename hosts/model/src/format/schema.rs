@@ -1,5 +1,6 @@
 //! The JSON Schema of a call.
 
+use crate::grammar::rebased;
 use hob_engine::ToolSpec;
 use serde_json::{Map, Value, json};
 
@@ -30,7 +31,7 @@ fn of_call(tool: &ToolSpec, key: &str, definitions: &mut Map<String, Value>) -> 
     if refers(&arguments) {
         // References count from the root, which is another one now.
         let place = format!("tool_{}", definitions.len());
-        rebase(&mut arguments, &format!("#/$defs/{place}"));
+        arguments = rebased(&arguments, &format!("/$defs/{place}"));
         let reference = json!({"$ref": format!("#/$defs/{place}")});
         definitions.insert(place, std::mem::replace(&mut arguments, reference));
     }
@@ -49,26 +50,6 @@ fn refers(schema: &Value) -> bool {
         }
         Value::Array(items) => items.iter().any(refers),
         _ => false,
-    }
-}
-
-/// Makes references within `schema` point below `root`, where it is going to stand.
-fn rebase(schema: &mut Value, root: &str) {
-    match schema {
-        Value::Object(fields) => {
-            for (key, value) in fields {
-                match value {
-                    Value::String(reference) if key == "$ref" => {
-                        if let Some(path) = reference.strip_prefix('#') {
-                            *reference = format!("{root}{path}");
-                        }
-                    }
-                    _ => rebase(value, root),
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| rebase(item, root)),
-        _ => {}
     }
 }
 
