@@ -92,7 +92,7 @@ fn copied_values_stand_anywhere() {
     }
     for seed in 0..60 {
         let mut dice = Dice::new(seed);
-        let constraint = bench.grammars.from_value(&schema, text, None).unwrap();
+        let constraint = bench.grammars.compile(&schema, text, None).unwrap();
         if let Outcome::Done(answer) = bench.run(constraint, &mut dice, 600) {
             valid(&schema, &answer).unwrap_or_else(|e| panic!("{e}: {answer}"));
         }
@@ -107,7 +107,7 @@ fn copied_values_have_lengths_and_nothing_else() {
         assert_eq!(bench.takes(&schema, "a one two three", &format!("{value:?}")), good, "{value}");
     }
     assert!(bench.takes(&schema, "\"\"\"", r#""\"\"\"""#));
-    let refused = |schema: Value, text: &str| match bench.grammars.from_value(&schema, text, None) {
+    let refused = |schema: Value, text: &str| match bench.grammars.compile(&schema, text, None) {
         Ok(_) => panic!("not refused: {schema}"),
         Err(error) => error.to_string(),
     };
@@ -145,7 +145,7 @@ fn large_texts_to_copy_from_are_quick() {
     let text: String = (0..9_000).map(|_| format!("w{} ", dice.roll(3_000))).collect();
     let schema = json!({"type": "object", "properties": {"a": {"type": "string", "x-copy": true, "maxLength": 40}}, "required": ["a"]});
     let started = Work::begin();
-    let constraint = bench.grammars.from_value(&schema, &text, None).unwrap();
+    let constraint = bench.grammars.compile(&schema, &text, None).unwrap();
     println!("{} bytes to copy from: {:?}", text.len(), started.done());
     assert!(started.done() < Duration::from_secs(1));
     let started = Work::begin();
@@ -156,7 +156,7 @@ fn large_texts_to_copy_from_are_quick() {
         ["a ".repeat(30_000), "ab".repeat(30_000), "日".repeat(20_000), ". ".repeat(30_000), "a b ".repeat(15_000)]
     {
         let started = Work::begin();
-        let outcome = bench.grammars.from_value(&schema, &hard, None);
+        let outcome = bench.grammars.compile(&schema, &hard, None);
         println!("{:?}: {:?} {:?}", &hard.chars().take(4).collect::<String>(), started.done(), outcome.as_ref().err());
         assert!(started.done() < Duration::from_secs(1));
         if let Ok(constraint) = outcome {
@@ -174,7 +174,7 @@ fn many_copied_values_are_quick() {
     let properties: Map<String, Value> = (0..200).map(property).collect();
     let schema = json!({"type": "object", "properties": properties});
     let started = Work::begin();
-    let outcome = bench.grammars.from_value(&schema, &text, None);
+    let outcome = bench.grammars.compile(&schema, &text, None);
     println!("{:?} {:?}", started.done(), outcome.as_ref().err());
     assert!(started.done() < Duration::from_secs(2));
     if let Ok(constraint) = outcome {

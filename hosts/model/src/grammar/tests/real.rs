@@ -67,7 +67,7 @@ fn forced_tokens_are_the_models_own() {
         );
         let mut own = Vec::new();
         vocab.tokenize_into(text.as_bytes(), &mut own, false, false);
-        let mut constraint = grammars.from_value(&schema, "", None).unwrap();
+        let mut constraint = grammars.compile(&schema, "", None).unwrap();
         let (mut at, mut forced, mut spent) = (0, 0, Duration::ZERO);
         while at < own.len() {
             let started = Work::begin();
@@ -100,7 +100,7 @@ fn a_real_vocabulary_copies_quickly() {
         let text: String = (0..count).map(|_| pick(&mut dice).replace('\u{fffd}', " ")).collect();
         let text: String = text.chars().take(60_000).collect();
         let started = Work::begin();
-        let constraint = bench.grammars.from_value(&schema, &text, None).unwrap();
+        let constraint = bench.grammars.compile(&schema, &text, None).unwrap();
         let compiled = started.done();
         let outcome = bench.run(constraint, &mut dice, 60);
         println!("{} bytes: compiled in {compiled:?}, 60 tokens in {:?}", text.len(), started.done());
