@@ -67,14 +67,16 @@ fn copied_values_stand_anywhere() {
         },
         "required": ["age", "place"],
         "$defs": {
-            "place": {"type": "object", "properties": {"city": copy, "inside": {"$ref": "#/$defs/place"}}, "required": ["city"]},
+            "place": {"type": "object", "required": ["city"],
+                "properties": {"city": copy, "inside": {"$ref": "#/$defs/place"}}},
             "free": {"type": "object", "properties": {"x": {"type": "boolean"}}, "required": ["x"]},
         },
     });
     let text = "Ana lives in Porto";
     for good in [
         r#"{"age": 12, "place": {"city": "Porto"}}"#,
-        r#"{"who": "Ana", "age": 1, "tags": ["in", "lives in"], "place": {"city": "Porto", "inside": {"city": ""}}, "kind": "b", "free": {"x": true}, "note": null, "maybe": 12}"#,
+        r#"{"who": "Ana", "age": 1, "tags": ["in", "lives in"], "place": {"city": "Porto"}, "kind": "b", "note": null}"#,
+        r#"{"age": 1, "place": {"city": "Ana", "inside": {"city": ""}}, "free": {"x": true}, "maybe": 12}"#,
         r#"{"age": 150, "tags": [], "place": {"city": "Ana"}, "note": "Ana lives", "maybe": "in"}"#,
     ] {
         assert!(bench.takes(&schema, text, good), "{good}");
@@ -143,7 +145,8 @@ fn large_texts_to_copy_from_are_quick() {
     let bench = bench();
     let mut dice = Dice::new(3);
     let text: String = (0..9_000).map(|_| format!("w{} ", dice.roll(3_000))).collect();
-    let schema = json!({"type": "object", "properties": {"a": {"type": "string", "x-copy": true, "maxLength": 40}}, "required": ["a"]});
+    let copy = json!({"type": "string", "x-copy": true, "maxLength": 40});
+    let schema = json!({"type": "object", "properties": {"a": copy}, "required": ["a"]});
     let started = Work::begin();
     let constraint = bench.grammars.compile(&schema, &text, None).unwrap();
     println!("{} bytes to copy from: {:?}", text.len(), started.done());

@@ -58,7 +58,8 @@ fn forced_tokens_are_the_models_own() {
     let Some(model) = real_model() else { return };
     let vocab = model.vocab();
     let grammars = Grammars::new(&vocab).unwrap();
-    let schema = json!({"type": "object", "required": ["full_name", "temperature", "größe", "is_member"], "properties": {
+    let required = ["full_name", "temperature", "größe", "is_member"];
+    let schema = json!({"type": "object", "required": required, "properties": {
         "full_name": {"enum": ["Ana", "Ben"]}, "temperature": {"const": "very hot today"}, "größe": {"const": 12},
         "is_member": {"type": "boolean"}}});
     for (name, member) in [("Ana", true), ("Ben", false)] {
@@ -92,7 +93,8 @@ fn a_real_vocabulary_copies_quickly() {
     let vocab = model.vocab();
     let words: Vec<Vec<u8>> = vocab.tokens().map(|token| vocab.token_to_piece(token, false, None)).collect();
     let bench = Bench { grammars: Grammars::new(&vocab).unwrap(), end: vocab.eos().0 as u32, words };
-    let schema = json!({"type": "object", "required": ["a"], "properties": {"a": {"type": "string", "x-copy": true, "minLength": 20}}});
+    let copy = json!({"type": "string", "x-copy": true, "minLength": 20});
+    let schema = json!({"type": "object", "required": ["a"], "properties": {"a": copy}});
     let mut dice = Dice::new(7);
     for count in [100, 1_000, 10_000] {
         let pick =

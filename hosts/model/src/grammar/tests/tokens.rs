@@ -23,7 +23,8 @@ fn a_closing_text_follows_the_json() {
 #[test]
 fn forced_tokens_are_what_must_follow() {
     let bench = bench();
-    let schema = json!({"type": "object", "properties": {"name": {"const": "hello world"}, "age": {"type": "boolean"}}, "required": ["name", "age"]});
+    let properties = json!({"name": {"const": "hello world"}, "age": {"type": "boolean"}});
+    let schema = json!({"type": "object", "properties": properties, "required": ["name", "age"]});
     // Greedy over the same vocabulary.
     let tokenize = |text: &[u8]| {
         let mut out = Vec::new();
