@@ -72,7 +72,7 @@ impl Grammars {
             return Err(refused(&format!("it has {} bytes, over {}", schema.len(), limits::BYTES)));
         }
         let schema = serde_json::from_str(schema).map_err(|e| refused(&format!("it is no JSON: {e}")))?;
-        self.from_value(&schema, copy_from, None)
+        self.compile(&schema, copy_from, None)
     }
 
     /// Compiles a schema that is parsed already. `closing` is a text that must follow the JSON, such
@@ -81,12 +81,7 @@ impl Grammars {
     /// # Errors
     ///
     /// As [`Grammars::constraint`].
-    pub fn from_value(
-        &self,
-        schema: &Value,
-        copy_from: &str,
-        closing: Option<&str>,
-    ) -> Result<Constraint, EngineError> {
+    pub fn compile(&self, schema: &Value, copy_from: &str, closing: Option<&str>) -> Result<Constraint, EngineError> {
         let grammar = grammar(schema, copy_from, closing).map_err(|reason| refused(&reason))?;
         let matcher = Matcher::new(self.factory.create_parser(grammar));
         match matcher.get_error() {

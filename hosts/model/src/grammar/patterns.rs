@@ -207,8 +207,7 @@ impl Reader<'_> {
         let negated = self.rest.next_if_eq(&'^').is_some();
         let mut out = String::from(if negated { "[^" } else { "[" });
         let mut empty = true;
-        loop {
-            let Some(atom) = self.class_atom()? else { break };
+        while let Some(atom) = self.class_atom()? {
             empty = false;
             let range = self.rest.peek() == Some(&'-') && !matches!(self.rest.clone().nth(1), Some(']') | None);
             match (atom, range) {
@@ -265,6 +264,7 @@ fn push_char(out: &mut String, c: char) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

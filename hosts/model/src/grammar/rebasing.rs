@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 /// `schema` with its references to itself changed so that it can stand at the pointer `at` of another
 /// document: `rebased(parameters, "/properties/arguments")`.
+#[allow(dead_code, reason = "for tool calls, which put schemas into schemas")]
 pub fn rebased(schema: &Value, at: &str) -> Value {
     let mut out = moved(schema, at);
     if let Value::Object(fields) = &mut out {

@@ -16,7 +16,8 @@ use std::collections::{BTreeSet, HashMap};
 /// How JSON is spaced. Small models fill optional white space for ever, so there is none.
 pub fn spacing() -> Value {
     // Without `u` a name has one spelling only, so that no property can be smuggled past its schema.
-    json!({"whitespace_flexible": false, "item_separator": ", ", "key_separator": ": ", "json_allowed_escapes": "nrbtf\\\""})
+    let escapes = "nrbtf\\\"";
+    json!({"whitespace_flexible": false, "item_separator": ", ", "key_separator": ": ", "json_allowed_escapes": escapes})
 }
 
 /// Names of the definitions that lead to a copied value.

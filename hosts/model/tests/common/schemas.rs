@@ -118,7 +118,8 @@ impl Made<'_> {
             0 => json!({"type": "integer", "minimum": least, "maximum": most}),
             1 => json!({"type": "integer", "exclusiveMinimum": least, "maximum": most + 1}),
             2 => {
-                json!({"type": "integer", "minimum": least, "maximum": least + 90, "multipleOf": self.dice.between(1, 9)})
+                let step = self.dice.between(1, 9);
+                json!({"type": "integer", "minimum": least, "maximum": least + 90, "multipleOf": step})
             }
             3 => json!({"type": "integer", "minimum": least}),
             _ => json!({"type": "integer"}),

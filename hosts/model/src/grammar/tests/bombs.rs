@@ -56,6 +56,7 @@ fn bombs() -> Vec<(&'static str, Value)> {
         json!({"allOf": vec![json!({"anyOf": any}); parts]})
     };
     let many = |count: usize, value: &dyn Fn(usize) -> Value| (0..count).map(value).collect::<Vec<_>>();
+    let named = |count: usize, pair: &dyn Fn(usize) -> (String, Value)| (0..count).map(pair).collect::<Map<_, _>>();
     vec![
         ("pattern of a million", json!({"type": "string", "pattern": "(a{1000}){1000}"})),
         ("pattern of a billion", json!({"type": "string", "pattern": "((a{1000}){1000}){1000}"})),
@@ -75,10 +76,7 @@ fn bombs() -> Vec<(&'static str, Value)> {
         ("least length of billions", json!({"type": "string", "minLength": 4_000_000_000_u64})),
         ("least length", json!({"type": "string", "minLength": 30_000})),
         ("items of billions", json!({"type": "array", "items": {"type": "string"}, "maxItems": 4_000_000_000_u64})),
-        (
-            "items of items",
-            json!({"type": "array", "maxItems": 30000, "items": {"type": "array", "maxItems": 30000, "items": {"type": "array", "maxItems": 30000, "items": {"type": "null"}}}}),
-        ),
+        ("items of items", deep(3, &|s| json!({"type": "array", "maxItems": 30_000, "items": s}))),
         ("least items of billions", json!({"type": "array", "items": {"type": "null"}, "minItems": 4_000_000_000_u64})),
         ("properties of billions", json!({"type": "object", "maxProperties": 4_000_000_000_u64})),
         ("huge enum", json!({"enum": many(200_000, &|i| json!(format!("value {i}")))})),
@@ -87,16 +85,19 @@ fn bombs() -> Vec<(&'static str, Value)> {
         ("enum of objects", json!({"enum": many(1_000, &|i| json!({"a": i, "b": [i]}))})),
         (
             "many options",
-            json!({"anyOf": many(200, &|i| json!({"type": "object", "properties": {"k": {"const": i}, "v": {"type": "string"}}, "required": ["k"]}))}),
+            json!({"anyOf": many(200, &|i| {
+                json!({"type": "object", "properties": {"k": {"const": i}, "v": {"type": "string"}}, "required": ["k"]})
+            })}),
         ),
         ("too many options", json!({"anyOf": many(5_000, &|i| json!({"const": i}))})),
         (
             "many properties",
-            json!({"type": "object", "properties": many(990, &|i| json!(i)).into_iter().map(|i| (format!("p{i}"), json!({"type": "string"}))).collect::<Map<_, _>>()}),
+            json!({"type": "object", "properties": named(990, &|i| (format!("p{i}"), json!({"type": "string"})))}),
         ),
         (
             "many open objects",
-            json!({"type": "object", "properties": many(300, &|i| json!(i)).into_iter().map(|i| (format!("p{i}"), json!({"type": "object"}))).collect::<Map<_, _>>(), "additionalProperties": true}),
+            json!({"type": "object", "additionalProperties": true,
+                "properties": named(300, &|i| (format!("p{i}"), json!({"type": "object"})))}),
         ),
         ("deep arrays", deep(100, &|s| json!({"type": "array", "items": s}))),
         ("deep options", deep(39, &|s| json!({"anyOf": [s, {"type": "string", "maxLength": 3}]}))),
@@ -131,7 +132,7 @@ fn bombs() -> Vec<(&'static str, Value)> {
         ("many steps", json!({"allOf": [{"type": "integer", "multipleOf": 65_537}, {"multipleOf": 65_539}]})),
         (
             "pattern properties",
-            json!({"patternProperties": many(60, &|i| json!(i)).into_iter().map(|i| (format!("^(a|b)*{i}(a|b){{20}}$"), json!({}))).collect::<Map<_, _>>()}),
+            json!({"patternProperties": named(60, &|i| (format!("^(a|b)*{i}(a|b){{20}}$"), json!({})))}),
         ),
         ("hard pattern properties", json!({"patternProperties": {"^(a|b)*a(a|b){60}$": {}, "^(a|b)*b(a|b){61}$": {}}})),
         ("long const", json!({"const": "wörd ".repeat(10_000)})),
@@ -143,7 +144,9 @@ fn bombs() -> Vec<(&'static str, Value)> {
         ),
         (
             "many one of",
-            json!({"oneOf": many(200, &|i| json!({"type": "object", "required": ["k"], "properties": {"k": {"const": i}}}))}),
+            json!({"oneOf": many(200, &|i| {
+                json!({"type": "object", "required": ["k"], "properties": {"k": {"const": i}}})
+            })}),
         ),
         ("long description", json!({"type": "null", "description": "x".repeat(1 << 20)})),
     ]

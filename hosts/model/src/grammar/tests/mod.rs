@@ -73,7 +73,7 @@ enum Outcome {
 
 impl Bench {
     fn compile(&self, schema: &Value) -> Result<Constraint, EngineError> {
-        self.grammars.from_value(schema, "", None)
+        self.grammars.compile(schema, "", None)
     }
 
     /// Why a schema is refused.
@@ -109,7 +109,7 @@ impl Bench {
 
     /// Whether a text is an answer, token by token: by bytes, as no tokenizer is at hand.
     fn takes(&self, schema: &Value, copy_from: &str, text: &str) -> bool {
-        let mut constraint = self.grammars.from_value(schema, copy_from, None).unwrap();
+        let mut constraint = self.grammars.compile(schema, copy_from, None).unwrap();
         for byte in text.bytes() {
             if constraint.is_complete() || constraint.accept(LlamaToken(i32::from(byte))).is_err() {
                 return false;

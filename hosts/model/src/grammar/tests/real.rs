@@ -58,7 +58,8 @@ fn forced_tokens_are_the_models_own() {
     let Some(model) = real_model() else { return };
     let vocab = model.vocab();
     let grammars = Grammars::new(&vocab).unwrap();
-    let schema = json!({"type": "object", "required": ["full_name", "temperature", "größe", "is_member"], "properties": {
+    let required = ["full_name", "temperature", "größe", "is_member"];
+    let schema = json!({"type": "object", "required": required, "properties": {
         "full_name": {"enum": ["Ana", "Ben"]}, "temperature": {"const": "very hot today"}, "größe": {"const": 12},
         "is_member": {"type": "boolean"}}});
     for (name, member) in [("Ana", true), ("Ben", false)] {
@@ -67,7 +68,7 @@ fn forced_tokens_are_the_models_own() {
         );
         let mut own = Vec::new();
         vocab.tokenize_into(text.as_bytes(), &mut own, false, false);
-        let mut constraint = grammars.from_value(&schema, "", None).unwrap();
+        let mut constraint = grammars.compile(&schema, "", None).unwrap();
         let (mut at, mut forced, mut spent) = (0, 0, Duration::ZERO);
         while at < own.len() {
             let started = Work::begin();
@@ -92,7 +93,8 @@ fn a_real_vocabulary_copies_quickly() {
     let vocab = model.vocab();
     let words: Vec<Vec<u8>> = vocab.tokens().map(|token| vocab.token_to_piece(token, false, None)).collect();
     let bench = Bench { grammars: Grammars::new(&vocab).unwrap(), end: vocab.eos().0 as u32, words };
-    let schema = json!({"type": "object", "required": ["a"], "properties": {"a": {"type": "string", "x-copy": true, "minLength": 20}}});
+    let copy = json!({"type": "string", "x-copy": true, "minLength": 20});
+    let schema = json!({"type": "object", "required": ["a"], "properties": {"a": copy}});
     let mut dice = Dice::new(7);
     for count in [100, 1_000, 10_000] {
         let pick =
@@ -100,7 +102,7 @@ fn a_real_vocabulary_copies_quickly() {
         let text: String = (0..count).map(|_| pick(&mut dice).replace('\u{fffd}', " ")).collect();
         let text: String = text.chars().take(60_000).collect();
         let started = Work::begin();
-        let constraint = bench.grammars.from_value(&schema, &text, None).unwrap();
+        let constraint = bench.grammars.compile(&schema, &text, None).unwrap();
         let compiled = started.done();
         let outcome = bench.run(constraint, &mut dice, 60);
         println!("{} bytes: compiled in {compiled:?}, 60 tokens in {:?}", text.len(), started.done());
