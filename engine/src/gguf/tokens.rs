@@ -54,8 +54,13 @@ pub(super) fn read<R: Read + Seek>(source: &mut Source<R>, len: u64) -> Result<T
         }
         // llama.cpp stops reading at a NUL, names empty tokens, and aborts when two have the same text.
         let text = token.split(|b| *b == 0).next().unwrap_or_default();
-        let named = format!("[EMPTY_{i}]");
-        let text = if text.is_empty() { named.as_bytes() } else { text };
+        let name;
+        let text = if text.is_empty() {
+            name = format!("[EMPTY_{i}]");
+            name.as_bytes()
+        } else {
+            text
+        };
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
         if !seen.insert(hasher.finish()) {

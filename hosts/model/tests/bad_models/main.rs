@@ -80,13 +80,35 @@ async fn asked(host: &ModelHost, request: ModelRequest) -> Result<Result<(), Eng
     Ok(failed.map_or(Ok(()), Err))
 }
 
-/// Tries all cases and lists those that went otherwise than expected.
+/// What became of some files.
+#[derive(Default)]
+struct Tally {
+    refused: usize,
+    usable: usize,
+    died: usize,
+    /// Those that went otherwise than expected.
+    wrong: Vec<String>,
+}
+
+/// Tries all cases, several side by side, and lists those that went otherwise than expected.
 async fn run(cases: Vec<Case>) {
+    let lane = |n: usize| try_some(cases.iter().skip(n).step_by(3));
+    let (a, b, c) = tokio::join!(lane(0), lane(1), lane(2));
+    let lanes = [a, b, c];
+    let sum = |figure: fn(&Tally) -> usize| lanes.iter().map(figure).sum::<usize>();
+    let (refused, usable, died) = (sum(|l| l.refused), sum(|l| l.usable), sum(|l| l.died));
+    eprintln!("{} files: {refused} refused, {usable} usable, {died} deaths", cases.len());
+    let wrong: Vec<_> = lanes.iter().flat_map(|lane| lane.wrong.clone()).collect();
+    assert!(wrong.is_empty(), "{} of {} files:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// Tries one file after another, with one host as long as it lives and has no model.
+async fn try_some(cases: impl Iterator<Item = &Case>) -> Tally {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.gguf");
     let show = std::env::var_os("HOB_TEST_SHOW").is_some();
-    let (mut wrong, mut host, mut count) = (Vec::new(), None, [0; 3]);
-    for case in &cases {
+    let (mut all, mut host) = (Tally::default(), None);
+    for case in cases {
         // A new file each time: a host that still ends may have the old one mapped.
         fs::remove_file(&path).unwrap_or_default();
         fs::write(&path, &case.bytes).unwrap();
@@ -103,20 +125,19 @@ async fn run(cases: Vec<Case>) {
             eprintln!("{line}");
         }
         if !fits(case.expect, &outcome) || took > LONGEST || used > MOST_KIB {
-            wrong.push(format!("{line}, expected {:?}", case.expect));
+            all.wrong.push(format!("{line}, expected {:?}", case.expect));
         }
-        count[match outcome {
-            Outcome::Refused(_) => 0,
-            Outcome::Useless(_) | Outcome::Works => 1,
-            Outcome::Died(_) => 2,
-        }] += 1;
-        // A host holds one model for good.
-        if matches!(outcome, Outcome::Refused(_)) {
-            host = Some(running);
+        match outcome {
+            Outcome::Refused(_) => {
+                all.refused += 1;
+                // A host holds one model for good; one that refused a file takes the next.
+                host = Some(running);
+            }
+            Outcome::Useless(_) | Outcome::Works => all.usable += 1,
+            Outcome::Died(_) => all.died += 1,
         }
     }
-    eprintln!("{} files: {} refused, {} usable, {} deaths", cases.len(), count[0], count[1], count[2]);
-    assert!(wrong.is_empty(), "{} of {} files:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    all
 }
 
 fn fits(expected: Expect, outcome: &Outcome) -> bool {

@@ -153,7 +153,7 @@ fn contents() -> Vec<Case> {
 fn missing() -> Vec<Case> {
     let mut cases = Vec::new();
     for (model, file) in [("byte pairs", tiny::llama()), ("experts", tiny::experts()), ("BERT", tiny::bert())] {
-        for n in (0..file.tensors.len()).step_by(2) {
+        for n in (0..file.tensors.len()).step_by(3) {
             let mut less = file.clone();
             let name = String::from_utf8(less.tensors.remove(n).name).unwrap();
             cases.push(Case::of(format!("{model} without {name}"), &less, Either));
