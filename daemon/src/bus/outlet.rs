@@ -27,9 +27,9 @@ use zbus::object_server::SignalEmitter;
 /// Text is sent in signals that are at least this far apart, so that a bus is not flooded.
 const COALESCE: Duration = Duration::from_millis(30);
 /// Bytes that may wait to be told before the request's work waits too.
-const MOST_PENDING: usize = 256 << 10;
+const MOST_PENDING: usize = 64 << 10;
 /// Bytes kept of what was told by signals, for a pipe that is opened later.
-const MOST_BACKLOG: usize = 256 << 10;
+const MOST_BACKLOG: usize = 128 << 10;
 /// Signals on their way to the task that sends them.
 const SIGNALS: usize = 4;
 /// Header and framing of a signal, about.

@@ -75,7 +75,7 @@ impl Request {
     /// "finished") and the arguments of the signal of that name. From then on only `Confirm` and
     /// `Finished` also come as signals. Whoever reads slowly gets longer pieces; who reads nothing
     /// for 30 s, or closes the pipe, cancels the request. Open it right after `Ask`: of what was
-    /// said before, 256 KiB are kept, and of a request that has ended for 2 s.
+    /// said before, 128 KiB are kept, and of a request that has ended for 2 s.
     async fn open_stream(&self, #[zbus(header)] header: zbus::message::Header<'_>) -> Result<zbus::OwnedFd, BusError> {
         self.only_caller(&header)?;
         let failed = |e: std::io::Error| BusError::Internal(format!("a pipe could not be made: {e}"));
