@@ -70,6 +70,8 @@ pub(super) const OF_ARCHITECTURE: &[(&str, Must)] = &[
     ("attention.layer_norm_rms_epsilon", Must::Be(F32)),
     ("attention.causal", Must::Be(BOOL)),
     ("pooling_type", Must::Be(U32)),
+    ("classifier.output_labels", Must::BeArrayOf(&[TEXT])),
+    ("classifier.pooling_type", Must::Be(U32)),
     ("vocab_size", Must::Be(U32)),
     ("embedding_length_out", Must::Be(U32)),
     ("attention.key_length", Must::Be(U32)),

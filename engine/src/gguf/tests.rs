@@ -135,6 +135,7 @@ fn a_reranker_needs_a_head_for_its_scores() {
             .number("bert.pooling_type", 4)
             .entry("bert.classifier.output_labels", 9, &texts(labels))
             .entry("tokenizer.chat_template.rerank", 8, &text("{query}|{document}"))
+            .entry("tokenizer.ggml.model", 8, &text("gpt2"))
             .entry("tokenizer.ggml.tokens", 9, &texts(&["a"]));
         for (at, head) in heads.iter().enumerate() {
             file = file.tensor(head, &[64], 0, at as u64 * 256);
