@@ -48,7 +48,7 @@ impl Guide {
                 guide.calls = format.calls_are_json();
                 guide.opener = opener;
                 // Compiled now, so that a schema that can't be followed is refused before anything is generated.
-                grammars.from_value(&format.call_schema(&spec.tools), &guide.copy_from, format.call_closes())?;
+                grammars.compile(&format.call_schema(&spec.tools), &guide.copy_from, format.call_closes())?;
             }
             (_, ToolChoice::Required) => {
                 if spec.schema.is_some() {
@@ -56,7 +56,7 @@ impl Guide {
                     return Err(EngineError::InvalidArgument(reason.into()));
                 }
                 let schema = format.call_schema(&spec.tools);
-                guide.constraint = Some(grammars.from_value(&schema, &guide.copy_from, format.call_closes())?);
+                guide.constraint = Some(grammars.compile(&schema, &guide.copy_from, format.call_closes())?);
                 guide.opening = format.call_opens().map(|text| (text, prompt::marker(vocab, text)));
             }
         }
@@ -112,7 +112,7 @@ impl Guide {
         body: &str,
     ) -> Result<(), EngineError> {
         let schema = format.call_schema(&spec.tools);
-        let mut constraint = grammars.from_value(&schema, &self.copy_from, format.call_closes())?;
+        let mut constraint = grammars.compile(&schema, &self.copy_from, format.call_closes())?;
         let written = prompt::plain(vocab, body.trim_start());
         // Once for each call: what did not fit does not fit later either.
         if written.into_iter().all(|token| constraint.accept(token).is_ok()) {

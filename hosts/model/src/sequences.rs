@@ -217,9 +217,9 @@ impl Sequences {
         let (tokens, state) = (&entry.tokens, &entry.state);
         let seq = self.free(context)?;
         // Where there is no room beside the idle ones, those leave and it is tried once more.
-        if !context.restore(seq, state, tokens.len())
-            && !(self.leave(context) && context.restore(seq, state, tokens.len()))
-        {
+        let restored = context.restore(seq, state, tokens.len())
+            || (self.leave(context) && context.restore(seq, state, tokens.len()));
+        if !restored {
             tracing::debug!(tokens = tokens.len(), "a kept prompt can't be brought back");
             return None;
         }
