@@ -9,7 +9,7 @@
 //! and the layout that it was saved with.
 //!
 //! A caller keeps a state with [`Saved::put_memory`] or [`Saved::put_disk`], looks for one with [`Saved::longest`]
-//! and gets it with [`Saved::read`] or [`Saved::take`]; when these give `None`, the entry is gone and it looks again.
+//! and gets it with [`Saved::read`]; when that gives `None`, the entry is gone and it looks again.
 
 mod disk;
 mod folder;
