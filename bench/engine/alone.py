@@ -4,7 +4,7 @@ Owns: what is asked. hob's rates are its own figures per request; the client's c
 """
 
 import words
-from client import HobError
+from client import FREE, HobError, pause
 from server import bench
 
 PROMPT, ANSWER = 512, 128
@@ -28,9 +28,11 @@ def alone(b):
                 hob["seen"].append((written.usage["completion_tokens"] - 1) / seconds)
             except (HobError, IndexError) as e:
                 b.report.failed(f"{label}: decode", e)
-            prefill, decode = bench(model, b.threads, PROMPT, ANSWER)
-            peer["prefill"].append(prefill)
-            peer["decode"].append(decode)
+            # The answer follows a prompt, so the peer's tokens follow as many.
+            depth = written.usage["prompt_tokens"]
+            peer["prefill"].append(bench(model, b.threads, PROMPT, 0)[0])
+            peer["decode"].append(bench(model, b.threads, 0, ANSWER, "-d", depth)[1])
+            pause(FREE)
         b.report.ratio(f"{label}: decode, {b.threads} threads (peer: llama-bench)", hob["decode"], peer["decode"],
                        " tok/s", least=0.97)
         b.report.ratio(f"{label}: the same by the client's clock", hob["seen"], peer["decode"], " tok/s")

@@ -7,7 +7,7 @@ import statistics
 import time
 
 import words
-from client import HobError, pause, wait
+from client import FREE, HobError, pause, wait
 from server import bench, busy, server
 
 ANSWER, SERVER_ANSWER, FIXED = 128, 32, {1: 128, 2: 24}
@@ -21,14 +21,17 @@ QUESTION = "Tell me everything."
 
 def beside(b):
     """Decode beside 1 and 2 busy processes."""
-    with server(b.chat, 1) as peer:
+    with server(b.chat, 1) as peer, b.fixed(1) as single:
         b.caller.ask("Say hello.", max_tokens=2)
+        single.ask("Say hello.", max_tokens=2)
         peer.chat("Say hello.", b.system, 2)
         for count in sorted(GOALS):
-            hob, served, fixed = [], [], {threads: [] for threads in FIXED}
+            hob, alone, served, fixed = [], [], [], {threads: [] for threads in FIXED}
             with busy(count):
                 for turn in range(b.rounds):
+                    pause(FREE)
                     hob.append(b.caller.ask(words.story(turn), system=b.system, max_tokens=ANSWER).decode_rate)
+                    alone.append(single.ask(words.story(turn), system=b.system, max_tokens=ANSWER).decode_rate)
                     served.append(peer.chat(words.story(turn), b.system, SERVER_ANSWER).decode_rate)
                     for threads, tokens in FIXED.items():
                         fixed[threads].append(bench(b.chat, threads, 0, tokens)[1])
@@ -36,8 +39,10 @@ def beside(b):
             b.report.ratio(f"{what} (peer: llama-server, its default threads)", hob, served, " tok/s",
                            least=GOALS[count])
             best = max(fixed, key=lambda threads: statistics.median(fixed[threads]))
-            b.report.ratio(f"{what} (peer: llama-bench with the best fixed count, {best})", hob, fixed[best], " tok/s",
-                           least=0.9)
+            b.report.ratio(f"{what} (peer: hob with one thread)", hob, alone, " tok/s",
+                           **({"least": 0.9} if best == 1 else {}))
+            b.report.ratio(f"{what} (peer: llama-bench with the best fixed count, {best}; no client, no bus)", hob,
+                           fixed[best], " tok/s", **({} if best == 1 else {"least": 0.9}))
 
 
 class Pace:

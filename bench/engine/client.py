@@ -38,6 +38,10 @@ def wait(condition, seconds, what):
         GLib.source_remove(timer)
 
 
+# A peer's threads look for more work for a moment after its answer, and hold the processors while they do.
+FREE = 0.4
+
+
 def pause(seconds):
     """Serve the main loop for a while: what is measured needs the time to pass."""
     end = time.perf_counter() + seconds

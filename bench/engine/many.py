@@ -6,7 +6,7 @@ Owns: the clients' prompts and who asks when.
 import time
 
 import words
-from client import FAILED, HobError, all_of, pause, wait
+from client import FAILED, FREE, HobError, all_of, pause, wait
 from report import percentile
 from server import Background, at_once, server
 
@@ -25,11 +25,13 @@ def four(b):
             running.chat("Say hello.", b.system, 2)
             for turn in range(b.rounds):
                 prompts = [words.story(turn * CLIENTS + which) for which in range(CLIENTS)]
+                pause(FREE)
                 began = time.perf_counter()
                 answers = all_of([caller.start(prompt, model=model, system=b.system, max_tokens=most)
                                   for caller, prompt in zip(callers, prompts)])
                 seconds = max(answer.ended for answer in answers) - began
                 hob.append(sum(answer.usage["completion_tokens"] for answer in answers) / seconds)
+                pause(FREE)
                 replies, seconds = at_once([lambda prompt=prompt: running.chat(prompt, b.system, most)
                                             for prompt in prompts])
                 peer.append(sum(reply.completion_tokens for reply in replies) / seconds)
@@ -108,7 +110,9 @@ def undisturbed(b, running):
     hob, peer = [], []
     for _ in range(5):
         question, other = words.question(b.fresh()), words.question(b.fresh())
+        pause(FREE)
         hob.append(1000 * b.caller.ask(question, system=b.system, max_tokens=SHORT_ANSWER).first_token)
+        pause(FREE)
         peer.append(1000 * running.chat(other, b.system, SHORT_ANSWER, stream=True).first_token)
     return hob, peer
 

@@ -6,7 +6,7 @@ Owns: the prompts. "Warm" is a second question under a system prompt that was ju
 import statistics
 
 import words
-from client import HobError
+from client import FREE, HobError, pause
 from server import server
 
 PREFIX, SKILLS, ANSWER, WARM = 1000, 800, 4, 3
@@ -23,7 +23,9 @@ def thousand(b):
             system = words.of_tokens(PREFIX, b.fresh())
             for turn in range(1 + WARM):
                 question = words.question(b.fresh())
+                pause(FREE)
                 answer = b.caller.ask(question, system=system, max_tokens=ANSWER)
+                pause(FREE)
                 reply = running.chat(question, system, ANSWER, stream=True)
                 kind = cold if turn == 0 else warm
                 kind["hob"].append(1000 * answer.first_token)
@@ -45,6 +47,7 @@ def thousand(b):
 
 def after_unload(b, system, load_first):
     """Seconds to the first text of a new question under `system` once the model's process has ended."""
+    pause(FREE)
     b.caller.call("Models1", "Unload", "(s)", b.chat_id)
     if load_first:
         b.caller.call("Models1", "Load", "(sa{sv})", b.chat_id, {})

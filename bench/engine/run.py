@@ -7,6 +7,7 @@ Owns: the order of scenarios, the daemon they share, and the result's file. A ru
 bench/results/engine.md; a part or a quick run only prints.
 """
 
+import contextlib
 import argparse
 import http.client
 import itertools
@@ -65,6 +66,12 @@ class Bench:
         """Another client's connection."""
         return Caller(self.address)
 
+    @contextlib.contextmanager
+    def fixed(self, threads):
+        """A client of another daemon that uses no more than so many threads."""
+        with daemon(f"threads = {threads}\n") as running:
+            yield Caller(running.environment["DBUS_SESSION_BUS_ADDRESS"])
+
     def chat_models(self):
         """The two chat models: what to call them, and their files."""
         return [("SmolLM2-135M", str(self.chat)), ("random 0.5B", str(self.shape))]
@@ -75,28 +82,35 @@ def stop(_number, _frame):
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def run(names, quick):
+@contextlib.contextmanager
+def daemon(more=""):
+    """A daemon on a bus of its own, with these settings for its models too."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="hob-bench-"))
     try:
         settings = folder / "config" / "hob" / "hob.toml"
         settings.parent.mkdir(parents=True)
-        settings.write_text(SETTINGS.format(chat=pathlib.Path(peers.CHAT).stem))
+        settings.write_text(SETTINGS.format(chat=pathlib.Path(peers.CHAT).stem) + more)
         with session(folder) as running:
-            b = Bench(running, quick)
-            for name in names:
-                title, scenario = SCENARIOS[name]
-                b.report.begin(name, title)
-                began = time.monotonic()
-                try:
-                    scenario(b)
-                except (HobError, ServerError, GLib.Error, OSError, LookupError, ValueError, http.client.HTTPException,
-                        subprocess.TimeoutExpired) as e:
-                    b.report.failed(title, str(e) or type(e).__name__)
-                b.report.say("")
-                b.report.say(f"Took {time.monotonic() - began:.0f} s.")
-            return b.report
+            yield running
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(names, quick):
+    with daemon() as running:
+        b = Bench(running, quick)
+        for name in names:
+            title, scenario = SCENARIOS[name]
+            b.report.begin(name, title)
+            began = time.monotonic()
+            try:
+                scenario(b)
+            except (HobError, ServerError, GLib.Error, OSError, LookupError, ValueError, http.client.HTTPException,
+                    subprocess.TimeoutExpired) as e:
+                b.report.failed(title, str(e) or type(e).__name__)
+            b.report.say("")
+            b.report.say(f"Took {time.monotonic() - began:.0f} s.")
+        return b.report
 
 
 def main():

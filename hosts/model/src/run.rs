@@ -170,7 +170,7 @@ impl Run {
         let opener = self.guide.opener();
         let constraint = self.guide.constraint().filter(|_| !thinks);
         self.sampler.penalise(constraint.is_none());
-        let free = |sampler: &mut Sampler| sampler.choose((0..).zip(scores.iter().copied()));
+        let free = |sampler: &mut Sampler| sampler.choose_any(scores);
         match constraint {
             None => free(&mut self.sampler),
             Some(constraint) => match opener {

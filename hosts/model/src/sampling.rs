@@ -48,12 +48,30 @@ impl Sampler {
         self.penalises = penalises;
     }
 
+    /// Chooses among all tokens by their scores. It counts as taken only after [`Sampler::accept`].
+    pub fn choose_any(&mut self, scores: &[f32]) -> Result<LlamaToken, EngineError> {
+        highest_of(scores, self.looked_at(), &mut self.near_top);
+        self.decide()
+    }
+
     /// Chooses among `candidates`, each a token and its score. It counts as taken only after
     /// [`Sampler::accept`].
     pub fn choose(&mut self, candidates: impl Iterator<Item = (u32, f32)>) -> Result<LlamaToken, EngineError> {
-        let wanted = if self.temperature == 0.0 { 1 } else { TOP_K };
-        let penalised = if self.penalises { self.recent.len() } else { 0 };
-        highest(candidates, wanted + penalised, &mut self.near_top);
+        highest(candidates, self.looked_at(), &mut self.near_top);
+        self.decide()
+    }
+
+    /// Candidates near the top that are wanted, and as many more as the penalty can lower.
+    fn looked_at(&self) -> usize {
+        self.wanted() + if self.penalises { self.recent.len() } else { 0 }
+    }
+
+    fn wanted(&self) -> usize {
+        if self.temperature == 0.0 { 1 } else { TOP_K }
+    }
+
+    fn decide(&mut self) -> Result<LlamaToken, EngineError> {
+        let wanted = self.wanted();
         if self.penalises {
             for (token, score) in &mut self.near_top {
                 if self.recent.contains(token) {
@@ -103,10 +121,40 @@ impl Sampler {
     }
 }
 
+/// The same as [`highest`] over a whole vocabulary. Nearly all stretches of it hold nothing near the top, which is seen
+/// by their largest score alone.
+fn highest_of(scores: &[f32], n: usize, kept: &mut Vec<(u32, f32)>) {
+    const STRETCH: usize = 64;
+    kept.clear();
+    let mut least = f32::NEG_INFINITY;
+    for (at, stretch) in scores.chunks(STRETCH).enumerate() {
+        let most = stretch.iter().fold(f32::NEG_INFINITY, |most, score| if *score > most { *score } else { most });
+        if most > least {
+            let first = (at * STRETCH) as u32;
+            least = add_highest((first..).zip(stretch.iter().copied()), n, least, kept);
+        }
+    }
+    if kept.len() > n {
+        cut(kept, n);
+    }
+}
+
 /// Leaves the `n` highest candidates in `kept`, in no order; what is no number is left out.
 fn highest(candidates: impl Iterator<Item = (u32, f32)>, n: usize, kept: &mut Vec<(u32, f32)>) {
     kept.clear();
-    let mut least = f32::NEG_INFINITY;
+    add_highest(candidates, n, f32::NEG_INFINITY, kept);
+    if kept.len() > n {
+        cut(kept, n);
+    }
+}
+
+/// Adds candidates above `least` to `kept`, which is cut to the `n` highest now and then; returns what is the least now.
+fn add_highest(
+    candidates: impl Iterator<Item = (u32, f32)>,
+    n: usize,
+    mut least: f32,
+    kept: &mut Vec<(u32, f32)>,
+) -> f32 {
     for (token, score) in candidates {
         if score > least {
             kept.push((token, score));
@@ -115,9 +163,7 @@ fn highest(candidates: impl Iterator<Item = (u32, f32)>, n: usize, kept: &mut Ve
             }
         }
     }
-    if kept.len() > n {
-        cut(kept, n);
-    }
+    least
 }
 
 /// Keeps the `n` highest and returns the lowest of them.
@@ -149,7 +195,7 @@ pub fn logprobs(scores: &[f32], token: LlamaToken, n: usize) -> (f32, Vec<(u32, 
     let of = |score: f32| (f64::from(score - best) - sum.ln()) as f32;
     let mut top = Vec::new();
     if n > 0 {
-        highest((0..).zip(scores.iter().copied()), n, &mut top);
+        highest_of(scores, n, &mut top);
         top.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     }
     let own = usize::try_from(token.0).ok().and_then(|at| scores.get(at)).copied().unwrap_or(f32::NEG_INFINITY);
@@ -220,6 +266,12 @@ mod tests {
         let mut found: Vec<f32> = kept.iter().map(|(_, score)| *score).collect();
         found.sort_unstable_by(|a, b| b.total_cmp(a));
         assert_eq!(found, sorted[..40]);
+        let one_by_one = kept.clone();
+        highest_of(&scores, 40, &mut kept);
+        kept.sort_unstable_by_key(|(token, _)| *token);
+        let mut expected = one_by_one;
+        expected.sort_unstable_by_key(|(token, _)| *token);
+        assert_eq!(kept, expected);
     }
 
     #[test]

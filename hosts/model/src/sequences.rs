@@ -9,9 +9,11 @@
 //! somebody else works; what is worth keeping of them goes to the store, where it costs memory only.
 
 use crate::context::{Context, Seq};
-use crate::saved::{Entry, Saved};
+use crate::saved::{Entry, Saved, Written};
 use llama_cpp_2::token::LlamaToken;
+use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 /// Shorter beginnings are evaluated again faster than they are fetched.
@@ -33,6 +35,8 @@ pub struct Sequences {
     slots: Vec<Slot>,
     saved: Saved,
     unwritten: Vec<Arc<Entry>>,
+    /// One of them on its way to disk.
+    writing: Option<JoinHandle<io::Result<Option<Written>>>>,
 }
 
 #[derive(Default)]
@@ -59,7 +63,7 @@ impl Slot {
 impl Sequences {
     /// All empty. The last sequence is never given out: parts are copied through it.
     pub fn new(count: usize, saved: Saved) -> Self {
-        Self { slots: (0..count).map(|_| Slot::default()).collect(), saved, unwritten: Vec::new() }
+        Self { slots: (0..count).map(|_| Slot::default()).collect(), saved, unwritten: Vec::new(), writing: None }
     }
 
     /// A sequence that holds as much of the first `most` of `tokens` as is there already, and how much that is.
@@ -139,26 +143,46 @@ impl Sequences {
         self.slots.fill_with(Slot::default);
     }
 
-    /// Whether something waits to be written to disk.
+    /// Whether something waits to be written to disk, or is being written.
     pub fn has_unwritten(&self) -> bool {
-        !self.unwritten.is_empty()
+        !self.unwritten.is_empty() || self.writing.is_some()
     }
 
-    /// Writes one of the entries that wait for it.
+    /// Goes on with writing what waits for it, one entry after the other and beside whatever else happens: the disk
+    /// takes its time.
     pub fn write_one(&mut self) {
-        if let Some(entry) = self.unwritten.pop() {
-            self.write(&entry);
+        if self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
+            return;
+        }
+        self.end_writing();
+        let Some(entry) = self.unwritten.pop() else { return };
+        if let Some(plan) = self.saved.plan_disk(&entry.tokens) {
+            let thread = std::thread::Builder::new().name("kept".into());
+            match thread.spawn(move || plan.write(&entry.state)) {
+                Ok(writing) => self.writing = Some(writing),
+                Err(error) => tracing::warn!(%error, "an evaluated prompt is not kept on disk"),
+            }
+        }
+    }
+
+    /// Waits for what is being written; from then on it is found.
+    fn end_writing(&mut self) {
+        let Some(writing) = self.writing.take() else { return };
+        match writing.join() {
+            Ok(Ok(Some(written))) => self.saved.adopt(written),
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "an evaluated prompt is not kept on disk"),
+            Err(_) => tracing::error!("the thread that writes evaluated prompts panicked"),
         }
     }
 
     /// Writes everything that may outlive the process, the most recently used first.
     pub fn flush(&mut self, context: &mut Context<'_>) {
+        self.end_writing();
         self.settle(context);
-        for entry in self.saved.unwritten() {
+        let waiting = std::mem::take(&mut self.unwritten);
+        for entry in self.saved.unwritten().into_iter().chain(waiting) {
             self.write(&entry);
-        }
-        while self.has_unwritten() {
-            self.write_one();
         }
         tracing::debug!(kept = ?self.saved.figures(), "evaluated prompts that outlive this process are on disk");
     }

@@ -30,7 +30,7 @@ impl Constraint {
     /// [`EngineError::Inference`] when no token may follow, or when the schema became too complex to
     /// follow; this answer is lost then, the process goes on.
     pub fn choose(&mut self, sampler: &mut Sampler, scores: &[f32]) -> Result<LlamaToken, EngineError> {
-        let mut token = sampler.choose((0..).zip(scores.iter().copied()))?;
+        let mut token = sampler.choose_any(scores)?;
         if self.matcher.validate_tokens(&[token.0 as u32]).map_err(failed)? == 0 {
             let mask = self.matcher.compute_mask_or_eos().map_err(failed)?;
             token = sampler.choose(mask.iter().filter_map(|id| Some((id, *scores.get(id as usize)?))))?;
