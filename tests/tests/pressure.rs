@@ -185,7 +185,8 @@ async fn a_slow_reader_of_a_stream_misses_nothing_and_holds_nobody_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_a_stream_cancels_its_request() {
     let (_scene, stand_in, hob) = start().await;
-    let request = hob.ask(&script("word ", 3_000, 10), plain()).await.expect("a request");
+    let mut request = hob.ask(&script("word ", 3_000, 10), plain()).await.expect("a request");
+    while !matches!(request.next_update().await, Some(Ok(Update::Delta { .. }))) {}
     drop(request.open_stream().await.expect("a stream"));
     let end = request.finish().await.expect("an end");
     assert_eq!(end.status, Status::Cancelled);

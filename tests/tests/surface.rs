@@ -14,7 +14,9 @@ async fn introspection_is_the_reviewed_one() {
     let mut xml = String::new();
     for path in [ROOT, session.as_str(), request.path()] {
         let proxy = zbus::fdo::IntrospectableProxy::builder(&bus).destination(NAME).path(path);
-        xml.push_str(&proxy.build().await.expect("a proxy").introspect().await.expect("introspection"));
+        let whole = proxy.build().await.expect("a proxy").introspect().await.expect("introspection");
+        // Child nodes are described within their parents; here each object speaks for itself.
+        xml.push_str(whole.split("<node name=").next().unwrap_or_default());
     }
     let now = ours(&xml);
     let file = project().join("docs/dbus/org.hob.Hob1.xml");
