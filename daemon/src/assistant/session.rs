@@ -242,7 +242,7 @@ mod tests {
         let shortened = (0..100).filter(|i| sessions.remember(&id, exchange(&format!("question {i}"), "answer")));
         let shortened = shortened.count();
         let turns = sessions.turns(&id);
-        assert!(turns.len() <= MAX_TURNS && turns.len() % 2 == 0);
+        assert!(turns.len() <= MAX_TURNS && turns.len().is_multiple_of(2));
         assert_eq!(turns[turns.len() - 2].message.content, "question 99");
         // A quarter goes at once, not a turn at every question.
         assert!((1..=10).contains(&shortened), "{shortened}");
