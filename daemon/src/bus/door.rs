@@ -7,7 +7,7 @@
 //! up to 127 MiB by default and 1 GB on most session buses, and then stops reading from the daemon,
 //! which so falls silent for everybody. (dbus-broker disconnects such a caller much earlier.) So the
 //! daemon counts what it sends to each caller and asks the bus every [`CHECK_EVERY`] bytes how much
-//! of it still lies there: see [`Door::reads`].
+//! of it still lies there: see [`Guest::reads`].
 
 use crate::error::{HobError, Kind};
 use crate::permissions::Caller;
