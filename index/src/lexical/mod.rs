@@ -6,6 +6,7 @@
 
 mod query;
 mod schema;
+mod spelling;
 mod store;
 
 use std::path::{Path, PathBuf};

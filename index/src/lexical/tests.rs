@@ -176,3 +176,15 @@ fn a_path_that_is_no_utf8_is_refused() {
 fn tempdir() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
+
+#[test]
+fn a_word_that_no_file_has_is_taken_for_its_neighbour() {
+    let dir = tempdir();
+    let lexical = filled(dir.path());
+    let meant = |word: &str| lexical.meant(&[analysis::tokens(word, Language::ENGLISH)[0].text.clone()]).unwrap();
+    assert_eq!(meant("nieghbours").as_deref(), Some("neighbour"));
+    assert_eq!(meant("Nromans").as_deref(), Some("norman"));
+    assert_eq!(meant("neighbours"), None, "it is there");
+    assert_eq!((meant("title"), meant("castel")), (None, Some("castl".to_owned())));
+    assert_eq!(meant("elephant"), None, "nothing is near");
+}

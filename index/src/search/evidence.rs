@@ -16,6 +16,8 @@ use crate::vectors::Vectors;
 const CANDIDATES: usize = 100;
 /// Of the best by words, those without an embedding get one while the user waits.
 const EMBEDDED_NOW: usize = 10;
+/// How much a word counts that was probably meant, beside one that was written.
+const MEANT: f32 = 0.7;
 /// What no word speaks for has to be at least this similar.
 const LEAST_SIMILAR: f32 = 0.15;
 
@@ -36,6 +38,7 @@ pub(crate) fn rank(stores: &Stores<'_>, text: &str, filter: &Filter, mode: Mode)
     let language = analysis::detect_query(text, &present);
     let mut terms = analysis::query_terms(text, language, &present);
     terms.truncate(MOST_TERMS);
+    understand(stores, &mut terms)?;
     let words = weigh(stores, &terms)?;
     let matches = if mode == Mode::Vector { Vec::new() } else { stores.lexical.top(&terms, filter, CANDIDATES)? };
     let question = match mode {
@@ -56,6 +59,17 @@ struct Asked {
     info: EmbedderInfo,
     vector: Vec<f32>,
     now: HashMap<ChunkId, f32>,
+}
+
+/// A word that no file has is taken for the one that was probably meant, which counts less.
+fn understand(stores: &Stores<'_>, terms: &mut [QueryTerm]) -> Result<(), IndexError> {
+    for term in terms {
+        if let Some(meant) = stores.lexical.meant(&term.variants)? {
+            term.variants.push(meant);
+            term.weight *= MEANT;
+        }
+    }
+    Ok(())
 }
 
 fn weigh(stores: &Stores<'_>, terms: &[QueryTerm]) -> Result<Vec<WeighedTerm>, IndexError> {
