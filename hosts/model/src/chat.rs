@@ -15,9 +15,9 @@ use crate::output::{Output, Send};
 use crate::pace::Pace;
 use crate::prompt::{self, Controls};
 use crate::run::{Means, Prompt, Run};
-use crate::saved::Saved;
+use crate::saved::{Saved, common};
 use crate::schedule::{self, Plan, Planner, Request, View};
-use crate::sequences::{Keep, Sequences, common};
+use crate::sequences::{Keep, Sequences};
 use crate::template::Template;
 use crate::threads::{Threads, Work};
 use crate::wire::{Job, Wire, cancelled};
@@ -124,7 +124,7 @@ impl<'m> Chat<'m> {
                 self.sequences.write_one();
             }
             for job in jobs {
-                match &job.body {
+                match &*job.body {
                     ModelRequest::Generate(spec) => {
                         let since = job.received;
                         let request = Request { priority: spec.priority, caller: spec.caller.clone(), since };
@@ -193,15 +193,16 @@ impl<'m> Chat<'m> {
 
     /// Everything about a request that can be known before it is evaluated.
     fn prepare(&mut self, request: Request, job: Job) -> Result<Run, EngineError> {
-        let ModelRequest::Generate(spec) = job.body.clone() else {
+        let body = job.body.clone();
+        let ModelRequest::Generate(spec) = &*body else {
             return Err(EngineError::InvalidArgument("only generations are scheduled".into()));
         };
-        check(&spec)?;
-        if Guide::is_needed(&spec) && self.grammars.is_none() {
+        check(spec)?;
+        if Guide::is_needed(spec) && self.grammars.is_none() {
             self.grammars = Some(Grammars::new(&self.vocab)?);
         }
         let format = *self.template.format();
-        let guide = Guide::new(&spec, &format, self.grammars.as_ref(), &self.vocab, self.marked.opener())?;
+        let guide = Guide::new(spec, &format, self.grammars.as_ref(), &self.vocab, self.marked.opener())?;
         let (messages, tools) = (&spec.messages, &spec.tools);
         let prompt = prompt::tokens(&self.vocab, &self.controls, &self.template, messages, tools)?;
         let offered = if spec.tool_choice == ToolChoice::None { &[][..] } else { tools };
@@ -213,8 +214,8 @@ impl<'m> Chat<'m> {
             adapter: self.adapters.group(spec.lora.as_ref())?,
             length: self.context.length(),
         };
-        let system = self.system(&spec, &prompt.tokens)?;
-        Run::new(job, request, &spec, Prompt { tokens: prompt.tokens, system }, means)
+        let system = self.system(spec, &prompt.tokens)?;
+        Run::new(job, request, spec, Prompt { tokens: prompt.tokens, system }, means)
     }
 
     /// How many leading tokens of a prompt are its system message and tools.
@@ -438,7 +439,7 @@ fn constrain_call(
 ) -> Result<(), EngineError> {
     let Some(grammars) = grammars.filter(|_| run.guide.wants_call()) else { return Ok(()) };
     let Some(body) = run.output.open_call() else { return Ok(()) };
-    let ModelRequest::Generate(spec) = &run.job.body else { return Ok(()) };
+    let ModelRequest::Generate(spec) = &*run.job.body else { return Ok(()) };
     run.guide.call(spec, format, grammars, vocab, body)
 }
 

@@ -241,6 +241,6 @@ impl Saved {
 }
 
 /// Length of the longest common beginning.
-fn common(a: &[i32], b: &[i32]) -> usize {
+pub fn common<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }

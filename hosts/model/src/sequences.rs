@@ -9,7 +9,7 @@
 //! somebody else works; what is worth keeping of them goes to the store, where it costs memory only.
 
 use crate::context::{Context, Seq};
-use crate::saved::{Entry, Saved, Written};
+use crate::saved::{Entry, Saved, Written, common};
 use llama_cpp_2::token::LlamaToken;
 use std::io;
 use std::sync::Arc;
@@ -299,11 +299,6 @@ impl Sequences {
         let surplus = self.unwritten.len().saturating_sub(MOST_UNWRITTEN);
         self.unwritten.drain(..surplus);
     }
-}
-
-/// Length of the common beginning.
-pub fn common(a: &[LlamaToken], b: &[LlamaToken]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 fn ids(tokens: &[LlamaToken]) -> Vec<i32> {

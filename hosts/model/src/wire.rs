@@ -22,8 +22,8 @@ const MOST_WAITING: usize = 64;
 pub struct Job {
     /// The daemon's number for it.
     pub id: u64,
-    /// What is asked.
-    pub body: ModelRequest,
+    /// What is asked; shared, because a conversation can be long.
+    pub body: Arc<ModelRequest>,
     /// When it arrived.
     pub received: Instant,
     cancelled: Arc<AtomicBool>,
@@ -38,7 +38,7 @@ impl Job {
     /// Takes milliseconds at most and may have a waiting user: served before everything else.
     fn is_urgent(&self) -> bool {
         matches!(
-            self.body,
+            *self.body,
             ModelRequest::Embed { interactive: true, .. }
                 | ModelRequest::Rerank { interactive: true, .. }
                 | ModelRequest::CountTokens { .. }
@@ -151,7 +151,7 @@ impl Wire {
         if waits && self.gives_way.load(Ordering::Relaxed) {
             self.interrupt.store(true, Ordering::Relaxed);
         }
-        queue.waiting.push_back(Job { id, body, received: Instant::now(), cancelled });
+        queue.waiting.push_back(Job { id, body: Arc::new(body), received: Instant::now(), cancelled });
         self.arrived.notify_all();
     }
 

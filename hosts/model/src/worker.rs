@@ -20,7 +20,7 @@ pub fn run(wire: &Arc<Wire>) -> anyhow::Result<()> {
     let kernels = backend::load().map_err(|error| EngineError::Inference(error.to_string()));
     let backend = LlamaBackend::init().context("starting llama.cpp")?;
     while let Some(job) = wire.next() {
-        match &job.body {
+        match &*job.body {
             ModelRequest::Load(spec) => match kernels.clone().and_then(|()| load(&backend, spec, &job, wire)) {
                 Ok(loaded) => serve(&loaded, spec, &job, wire),
                 Err(error) => wire.finish(&job, ModelReply::Failed(error)),

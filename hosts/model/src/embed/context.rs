@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::turn::Turn;
+use crate::context::pointer;
 use crate::logs;
 use crate::wire::Job;
 use hob_engine::EngineError;
@@ -284,13 +285,4 @@ impl Input {
 
 fn failed(reason: &str) -> EngineError {
     EngineError::Inference(format!("an embedding failed: {reason}"))
-}
-
-/// llama.cpp's model behind the safe wrapper.
-fn pointer(model: &LlamaModel) -> *mut sys::llama_model {
-    const { assert!(size_of::<LlamaModel>() == size_of::<*mut sys::llama_model>()) };
-    // SAFETY: in the pinned release `LlamaModel` is `repr(transparent)` over a wrapper that is
-    // `repr(transparent)` over `NonNull<llama_model>`. llama.cpp takes the model as mutable here
-    // only by signature; the wrapper's own `new_context` does the same.
-    unsafe { std::mem::transmute_copy(model) }
 }

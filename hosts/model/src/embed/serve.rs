@@ -105,7 +105,7 @@ fn start<'scope>(
 }
 
 fn accept(job: Job, role: Role, shared: &Shared<'_>, lanes: &Lanes) {
-    let (query, interactive) = match (&job.body, role) {
+    let (query, interactive) = match (&*job.body, role) {
         (ModelRequest::Embed { interactive, .. }, Role::Embedding) => (None, *interactive),
         (ModelRequest::Rerank { query, interactive, .. }, Role::Reranker) => {
             (Some(shared.inputs.query(query)), *interactive)
