@@ -5,6 +5,10 @@ set -euo pipefail
 
 [ -n "${HOB_NO_SETUP:-}" ] || "$ROOT/scripts/setup.sh"
 cd "$ROOT"
+# llama.cpp's build leaves links there that lead nowhere, and fails when it meets them again, as with other features.
+for folder in "$RELEASE" "$RELEASE/deps" "$RELEASE/examples"; do
+    [ ! -d "$folder" ] || find "$folder" -maxdepth 1 -xtype l -name 'lib*.so*' -delete
+done
 # FEATURES=vulkan or cuda: a model host that also uses a GPU.
 cargo build --release --locked --workspace ${FEATURES:+--features "$(printf 'hob-model-host/%s ' $FEATURES)"}
 
