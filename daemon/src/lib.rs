@@ -7,6 +7,7 @@
 pub mod allocator;
 pub mod assistant;
 pub mod bus;
+pub mod decisions;
 pub mod error;
 pub mod explain;
 pub mod extract;
@@ -19,6 +20,7 @@ pub mod settings;
 pub mod skills;
 
 use assistant::{Assistant, AssistantSetup};
+use decisions::Decisions;
 use extract::HostExtractor;
 use hob_engine::CacheSpec;
 use hob_index::types::IndexStatus;
@@ -52,6 +54,8 @@ pub struct Daemon {
     pub assistant: Assistant,
     /// The way to the text of files.
     pub extractor: Arc<HostExtractor>,
+    /// What was decided, and why.
+    pub decisions: Arc<Decisions>,
     /// When the daemon started.
     pub started: Instant,
     check_after: Duration,
@@ -62,7 +66,8 @@ impl Daemon {
     pub fn start(paths: &Paths, settings: &Settings, runtime: &Handle) -> Result<Arc<Self>, error::HobError> {
         forget_what_is_not_allowed(paths, settings.cache.disk);
         let checks = Checks::open(paths.state.join("checks.json"));
-        let models = Arc::new(Models::new(residency(paths, settings), checks));
+        let decisions = Arc::new(Decisions::default());
+        let models = Arc::new(Models::new(residency(paths, settings), checks, decisions.clone()));
         let extractor =
             Arc::new(HostExtractor::new(paths.host("hob-extract-host"), max_file(settings), runtime.clone()));
         let embedder = Arc::new(BlockingEmbedder::new(models.clone(), runtime.clone()));
@@ -87,6 +92,7 @@ impl Daemon {
             skills,
             assistant,
             extractor,
+            decisions,
             started: Instant::now(),
             check_after: Duration::from_secs(*settings.models.check_after_seconds.get_ref()),
         }))

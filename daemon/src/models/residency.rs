@@ -2,6 +2,7 @@
 
 use super::catalogue::{self, Entry};
 use super::checks::Checks;
+use crate::decisions::{Decisions, Deed};
 use crate::error::{HobError, Kind};
 use crate::governor::{Conditions, resident_bytes};
 use futures_util::future::join_all;
@@ -54,6 +55,7 @@ pub struct Models {
     how: Residency,
     slots: Mutex<BTreeMap<String, Arc<Slot>>>,
     checks: Checks,
+    decisions: Arc<Decisions>,
     /// How many leases were ever given.
     leased: watch::Sender<u64>,
 }
@@ -132,8 +134,8 @@ impl Drop for Lease {
 
 impl Models {
     /// Looks at the folders; loads nothing.
-    pub fn new(how: Residency, checks: Checks) -> Self {
-        let models = Self { how, slots: Mutex::default(), checks, leased: watch::Sender::new(0) };
+    pub fn new(how: Residency, checks: Checks, decisions: Arc<Decisions>) -> Self {
+        let models = Self { how, slots: Mutex::default(), checks, decisions, leased: watch::Sender::new(0) };
         models.refresh();
         models
     }
@@ -308,8 +310,12 @@ impl Models {
                 );
                 return Err(HobError::new(Kind::OutOfBudget, message));
             };
-            tracing::info!(id = victim.entry.id, "unloading an idle model to make room");
-            victim.unload_unless_used().await;
+            let because = format!("{} needed the room and nobody was using it", wanted.entry.id);
+            let figures =
+                [("need_bytes", need as f64), ("used_bytes", self.used() as f64), ("budget_bytes", budget as f64)];
+            if victim.unload_unless_used().await {
+                self.decisions.record(Deed::Unloaded, &victim.entry.id, because, &figures);
+            }
         }
         Ok(())
     }
@@ -349,8 +355,11 @@ impl Models {
         for slot in self.idle_slots() {
             let unused = lock(&slot.seen).last_used.elapsed();
             if unused >= self.how.idle {
-                tracing::info!(id = slot.entry.id, "unloading a model that nobody uses");
-                slot.unload_unless_used().await;
+                let because = format!("nobody used it for {} s", unused.as_secs());
+                if slot.unload_unless_used().await {
+                    let figures = [("unused_seconds", unused.as_secs_f64())];
+                    self.decisions.record(Deed::Unloaded, &slot.entry.id, because, &figures);
+                }
             } else {
                 next = next.min(self.how.idle - unused);
             }
