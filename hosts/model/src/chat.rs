@@ -1,31 +1,29 @@
 //! A chat model at work: many conversations in, their answers in pieces out.
 //!
-//! Owns: the turn. Each turn takes what has arrived, ends what was cancelled, starts what may start, evaluates one step
-//! for all that run, and chooses a token for each. Must not know: how a step is planned (`schedule`), what sequences
-//! hold (`sequences`), how a token is chosen (`run`).
+//! Owns: the turn. Each turn takes what has arrived, ends what was cancelled, starts what may start (`prepare`), and
+//! evaluates one step for all that run (`step`). Must not know: how a step is planned (`schedule`), what the contexts
+//! hold (`lanes`, `sequences`), how a token is chosen (`run`).
 
-use crate::adapters::{Adapters, Group};
-use crate::context::{Context, Item, Shape, Step};
-use crate::format::{Format, Reader};
+mod prepare;
+mod step;
+
+use crate::adapters::Adapters;
+use crate::context::Shape;
 use crate::grammar::Grammars;
-use crate::guide::Guide;
+use crate::lanes::Lanes;
 use crate::loaded::Loaded;
 use crate::marked::Marked;
-use crate::output::{Output, Send};
-use crate::pace::Pace;
+use crate::output::Send;
+use crate::pace::{Paces, Worth};
 use crate::prompt::{self, Controls};
-use crate::run::{Means, Prompt, Run};
-use crate::saved::{Saved, common};
-use crate::schedule::{self, Plan, Planner, Request, View};
-use crate::sequences::{Keep, Sequences};
+use crate::run::Run;
+use crate::saved::Saved;
+use crate::schedule::{self, Planner, Request};
+use crate::sequences::Keep;
 use crate::template::Template;
-use crate::threads::{Threads, Work};
+use crate::threads::Threads;
 use crate::wire::{Job, Wire, cancelled};
-use hob_engine::{
-    EngineError, Finish, GenerateSpec, LoadSpec, Message, ModelReply, ModelRequest, Persist, Priority, ToolChoice,
-    ToolSpec,
-};
-use llama_cpp_2::token::LlamaToken;
+use hob_engine::{EngineError, Finish, LoadSpec, ModelReply, ModelRequest, Priority};
 use llama_cpp_2::vocab::LlamaVocab;
 use std::time::{Duration, Instant};
 
@@ -35,31 +33,26 @@ const STEP: u32 = 128;
 const TOGETHER: usize = 4;
 /// Sequences beside those that run: some idle ones, and one through which parts are copied.
 const SPARE: usize = 5;
-/// Most bytes of a conversation; more can't fit any context and would take seconds to count.
-const MOST_BYTES: usize = 8 << 20;
-/// System messages whose tokens are remembered.
-const KNOWN_SYSTEMS: usize = 4;
 /// How long to wait for work when there is none; its end has no meaning.
 const NOTHING_TO_DO: Duration = Duration::from_secs(3_600);
 /// After so long without a request, what waits for it is written to disk.
 const QUIET: Duration = Duration::from_secs(2);
+/// After so long without a request, a second context is freed.
+const UNUSED: Duration = Duration::from_secs(20);
 
 /// A chat model ready to answer.
 pub struct Chat<'m> {
     wire: &'m Wire,
     vocab: LlamaVocab<'m>,
-    context: Context<'m>,
-    sequences: Sequences,
+    lanes: Lanes<'m>,
     template: Template,
     controls: Controls,
     marked: Marked,
     grammars: Option<Grammars>,
     adapters: Adapters<'m>,
-    /// The adapter that the context applies now.
-    applied: Group,
     threads: Threads,
     planner: Planner,
-    pace: Pace,
+    paces: Paces,
     waiting: Vec<(Request, Job)>,
     runs: Vec<Run>,
     /// Runs that had to leave the context, and whether another has ended since.
@@ -67,40 +60,35 @@ pub struct Chat<'m> {
     room: bool,
     last_caller: String,
     /// System messages and tools of late, and their tokens.
-    systems: Vec<System>,
+    systems: Vec<prepare::System>,
 }
-
-/// A first message with its tools, and their tokens.
-type System = (Option<Message>, Vec<ToolSpec>, Vec<LlamaToken>);
 
 impl<'m> Chat<'m> {
     /// Sets up the context.
     pub fn new(loaded: &'m Loaded, spec: &LoadSpec, wire: &'m Wire) -> Result<Self, EngineError> {
-        let sequences = 2 * TOGETHER + SPARE;
         let shape = Shape {
             length: loaded.context,
             step: STEP.min(loaded.context),
-            sequences: sequences as u32,
+            sequences: (2 * TOGETHER + SPARE) as u32,
             threads: loaded.threads,
         };
-        let context = Context::new(&loaded.model, shape, wire.interrupt())?;
+        let token_bytes = loaded.header.memory_per_token;
+        let lanes = Lanes::new(&loaded.model, shape, token_bytes, saved(loaded, spec), wire.interrupt())?;
         let vocab = loaded.model.vocab();
         let text = |token| prompt::text_of(&vocab, token).unwrap_or_default();
         let template = Template::new(loaded.header.chat_template.as_deref(), text(vocab.bos()), text(vocab.eos()));
         Ok(Self {
             wire,
             controls: Controls::of(&vocab),
-            context,
-            sequences: Sequences::new(sequences, saved(loaded, spec)),
+            lanes,
             marked: Marked::of(&vocab, template.format()),
             vocab,
             template,
             grammars: None,
             adapters: Adapters::new(&loaded.model),
-            applied: 0,
             threads: Threads::new(loaded.threads),
             planner: Planner::default(),
-            pace: Pace::default(),
+            paces: Paces::default(),
             waiting: Vec::new(),
             runs: Vec::new(),
             parked: Vec::new(),
@@ -120,8 +108,8 @@ impl<'m> Chat<'m> {
         loop {
             let patience = self.patience();
             let Some(jobs) = self.wire.take(patience) else { break };
-            if jobs.is_empty() && patience == QUIET {
-                self.sequences.write_one();
+            if jobs.is_empty() {
+                self.tidy(patience);
             }
             for job in jobs {
                 match &*job.body {
@@ -135,11 +123,21 @@ impl<'m> Chat<'m> {
             }
             self.drop_cancelled();
             self.admit();
-            if let Err(error) = self.step() {
+            if let Err(error) = self.balance().and_then(|()| self.step()) {
                 self.fail(&error);
             }
         }
-        self.sequences.flush(&mut self.context);
+        self.lanes.settle();
+        self.lanes.store().flush();
+    }
+
+    /// What there is time for when nobody has come for so long.
+    fn tidy(&mut self, patience: Duration) {
+        if patience == QUIET {
+            self.lanes.store().write_one();
+        } else if patience == UNUSED {
+            self.lanes.close_second();
+        }
     }
 
     /// How long to wait for more: not at all while there is work. What else there is to do is done first.
@@ -147,8 +145,12 @@ impl<'m> Chat<'m> {
         if !self.runs.is_empty() || !self.waiting.is_empty() || !self.parked.is_empty() {
             return Duration::ZERO;
         }
-        self.sequences.settle(&mut self.context);
-        if self.sequences.has_unwritten() { QUIET } else { NOTHING_TO_DO }
+        self.lanes.settle();
+        match (self.lanes.store().has_unwritten(), self.lanes.count()) {
+            (true, _) => QUIET,
+            (false, 1) => NOTHING_TO_DO,
+            (false, _) => UNUSED,
+        }
     }
 
     fn drop_cancelled(&mut self) {
@@ -191,185 +193,63 @@ impl<'m> Chat<'m> {
         }
     }
 
-    /// Everything about a request that can be known before it is evaluated.
-    fn prepare(&mut self, request: Request, job: Job) -> Result<Run, EngineError> {
-        let body = job.body.clone();
-        let ModelRequest::Generate(spec) = &*body else {
-            return Err(EngineError::InvalidArgument("only generations are scheduled".into()));
-        };
-        check(spec)?;
-        if Guide::is_needed(spec) && self.grammars.is_none() {
-            self.grammars = Some(Grammars::new(&self.vocab)?);
-        }
-        let format = *self.template.format();
-        let guide = Guide::new(spec, &format, self.grammars.as_ref(), &self.vocab, self.marked.opener())?;
-        let (messages, tools) = (&spec.messages, &spec.tools);
-        let prompt = prompt::tokens(&self.vocab, &self.controls, &self.template, messages, tools)?;
-        let offered = if spec.tool_choice == ToolChoice::None { &[][..] } else { tools };
-        let reader = Reader::new(&format, offered, prompt.opens_thinking).after(messages);
-        let stops = spec.stop.iter().cloned().chain(self.template.stops().iter().map(ToString::to_string));
-        let means = Means {
-            guide,
-            output: Output::new(reader, stops.collect()),
-            adapter: self.adapters.group(spec.lora.as_ref())?,
-            length: self.context.length(),
-        };
-        let system = self.system(spec, &prompt.tokens)?;
-        Run::new(job, request, spec, Prompt { tokens: prompt.tokens, system }, means)
-    }
-
-    /// How many leading tokens of a prompt are its system message and tools.
-    fn system(&mut self, spec: &GenerateSpec, prompt: &[LlamaToken]) -> Result<usize, EngineError> {
-        // Nobody asks for it, or it is the same as a moment ago.
-        if spec.persist != Persist::System {
-            return Ok(0);
-        }
-        let first = spec.messages.first().cloned();
-        if let Some((_, _, tokens)) = self.systems.iter().find(|(m, t, _)| (m, t) == (&first, &spec.tools)) {
-            return Ok(common(tokens, prompt));
-        }
-        let (messages, tools) = (&spec.messages, &spec.tools);
-        let tokens = prompt::system_tokens(&self.vocab, &self.controls, &self.template, messages, tools)?;
-        let length = common(&tokens, prompt);
-        self.systems.truncate(KNOWN_SYSTEMS - 1);
-        self.systems.insert(0, (first, spec.tools.clone(), tokens));
-        Ok(length)
-    }
-
     /// Gives a run a sequence, with what is there already of its tokens.
     fn place(&mut self, mut run: Run) {
-        let alone = self.runs.is_empty();
-        let claimed = self.sequences.claim(&mut self.context, &run.tokens, run.reusable(), run.adapter, alone);
-        match claimed {
-            Some((seq, reused)) => {
-                run.seq = Some(seq);
+        let lane = self.lane_for(&run);
+        let alone = self.in_lane(lane, None) == 0;
+        let wanted = &run.tokens[..run.reusable()];
+        match self.lanes.claim(lane, wanted, run.adapter, alone) {
+            Ok(Some((place, reused))) => {
+                run.place = Some(place);
                 if run.is_prompt() {
                     run.usage.cached_tokens = reused as u32;
                 }
                 self.runs.push(run);
             }
             // There are more sequences than runs, so this is for another time.
-            None => self.parked.push(run),
+            Ok(None) => self.parked.push(run),
+            Err(error) => self.wire.finish(&run.job, ModelReply::Failed(error)),
         }
     }
 
-    /// One step for all that run.
-    fn step(&mut self) -> Result<(), EngineError> {
-        let views: Vec<View> = self.runs.iter().map(|run| self.view(run)).collect();
-        let answers = views.iter().filter(|view| !view.is_prompt).count();
-        let most = STEP.min(self.context.length() as u32) as usize;
-        let plan = self.planner.plan(&views, most, self.pace.together(answers), Instant::now());
-        if plan.parts.is_empty() {
+    /// The first context, unless a second one pays, has fewer answers under way, and is long enough.
+    fn lane_for(&mut self, run: &Run) -> usize {
+        let [first, second] = [0, 1].map(|lane| self.in_lane(lane, Some(run.request.priority)));
+        let pays = second < first && self.paces.worth(first + second + 1) == Worth::Yes;
+        usize::from(pays && self.lanes.fits(1, run.longest()))
+    }
+
+    fn in_lane(&self, lane: usize, priority: Option<Priority>) -> usize {
+        let here = |run: &&Run| run.place.is_some_and(|place| place.lane == lane);
+        self.runs.iter().filter(here).filter(|run| priority.is_none_or(|p| p == run.request.priority)).count()
+    }
+
+    /// Moves answers between the contexts: half of them to the second if that pays or should be tried, all to the first
+    /// if it does not.
+    fn balance(&mut self) -> Result<(), EngineError> {
+        let priority = self.runs.iter().map(|run| run.request.priority).min();
+        let [first, second] = [0, 1].map(|lane| self.in_lane(lane, priority));
+        if first + second < 2 {
             return Ok(());
         }
-        self.apply(views[plan.parts[0].0].group)?;
-        self.rest(&plan);
-        let items = self.items(&plan);
-        let work = work(&plan, &views);
-        let started = Instant::now();
-        let threads = self.threads.next(work, started);
-        self.context.set_threads(threads)?;
-        self.wire.begin_step(plan.gives_way);
-        match self.context.step(&items)? {
-            Step::Done => {
-                let time = started.elapsed();
-                self.threads.took(work, items.len(), time);
-                if work != Work::Prefill {
-                    self.pace.took(plan.parts.len(), threads, time);
-                }
-                self.choose(&plan, &items, threads);
+        let (from, to, count) = match self.paces.worth(first + second) {
+            Worth::Yes | Worth::Trial => (0, 1, first.saturating_sub(second) / 2),
+            Worth::No | Worth::Unknown => (1, 0, second),
+        };
+        for _ in 0..count {
+            let moves = |run: &Run| {
+                let here = run.place.is_some_and(|place| place.lane == from) && Some(run.request.priority) == priority;
+                here && !run.is_prompt() && self.lanes.fits(to, run.longest())
+            };
+            let Some(at) = self.runs.iter().rposition(moves) else { break };
+            let Some(place) = self.runs[at].place else { break };
+            self.runs[at].place = self.lanes.transfer(place, to)?;
+            if self.runs[at].place.is_none() {
+                let run = self.runs.remove(at);
+                self.parked.push(run);
             }
-            Step::Interrupted => {
-                for (at, _) in &plan.parts {
-                    if let Some(seq) = self.runs[*at].seq {
-                        self.sequences.undo(&mut self.context, seq);
-                    }
-                }
-            }
-            Step::NoRoom => self.make_room(),
         }
         Ok(())
-    }
-
-    fn apply(&mut self, group: Group) -> Result<(), EngineError> {
-        if group != self.applied {
-            self.context.set_adapter(self.adapters.of(group))?;
-            self.applied = group;
-        }
-        Ok(())
-    }
-
-    fn view(&self, run: &Run) -> View {
-        let filled = run.seq.map_or(0, |seq| self.sequences.filled(seq));
-        let pending = run.tokens.len() - filled;
-        // After a loss, an answer's tokens are read again like a prompt.
-        let is_prompt = run.is_prompt() || pending > 1;
-        View { priority: run.request.priority, pending, is_prompt, group: run.adapter }
-    }
-
-    /// Notes who has to wait for somebody else, and lets out what they have said so far.
-    fn rest(&mut self, plan: &Plan) {
-        for (at, run) in self.runs.iter_mut().enumerate() {
-            let moves = plan.parts.iter().any(|(moving, _)| *moving == at);
-            let rests = !moves && run.request.priority == Priority::Background && !plan.gives_way;
-            if rests && !std::mem::replace(&mut run.rests, rests) {
-                run.usage.preempted += 1;
-                send(self.wire, run, Send::All);
-            }
-            run.rests = rests;
-        }
-    }
-
-    fn items(&self, plan: &Plan) -> Vec<Item> {
-        let mut items = Vec::new();
-        for (at, count) in &plan.parts {
-            let run = &self.runs[*at];
-            let Some(seq) = run.seq else { continue };
-            let from = self.sequences.filled(seq);
-            for position in from..from + count {
-                let scored = position + 1 == run.tokens.len();
-                items.push(Item { seq, token: run.tokens[position], position, scored });
-            }
-        }
-        items
-    }
-
-    /// After a step: its tokens are in memory, and whoever has none left chooses the next.
-    fn choose(&mut self, plan: &Plan, items: &[Item], threads: u32) {
-        let crowded = self.threads.is_busy() || self.runs.len() > 2;
-        let how = if crowded { Send::Busy } else { Send::Idle };
-        let mut last = 0;
-        let mut over = Vec::new();
-        for (at, count) in &plan.parts {
-            let run = &mut self.runs[*at];
-            let Some(seq) = run.seq else { continue };
-            last += count;
-            let item = items[last - 1];
-            self.sequences.added(seq, &run.tokens[item.position + 1 - count..=item.position]);
-            run.usage.threads = threads;
-            if !item.scored {
-                continue;
-            }
-            let chosen = run.choose(&self.vocab, &self.marked, self.context.scores(last - 1));
-            let chosen = chosen.and_then(|over| {
-                constrain_call(run, self.template.format(), self.grammars.as_ref(), &self.vocab)?;
-                Ok(over)
-            });
-            match chosen {
-                Ok(None) => send(self.wire, run, how),
-                Ok(Some(finish)) => over.push((*at, Ok(finish))),
-                Err(error) => over.push((*at, Err(error))),
-            }
-        }
-        for (at, end) in over.into_iter().rev() {
-            match end {
-                Ok(finish) => self.end(at, finish),
-                Err(error) => {
-                    let run = self.remove(at);
-                    self.wire.finish(&run.job, ModelReply::Failed(error));
-                }
-            }
-        }
     }
 
     /// An answer is over: its last words and what it took.
@@ -389,35 +269,38 @@ impl<'m> Chat<'m> {
 
     fn remove(&mut self, at: usize) -> Run {
         let run = self.runs.remove(at);
-        if let Some(seq) = run.seq {
-            self.sequences.release(seq, run.keep());
-        }
-        if !self.runs.is_empty() {
-            // The others should not carry it along in every step.
-            self.sequences.leave(&mut self.context);
+        if let Some(place) = run.place {
+            self.lanes.release(place, run.keep());
+            if self.in_lane(place.lane, None) > 0 {
+                // The others should not carry it along in every step.
+                self.lanes.leave(place.lane);
+            }
         }
         self.room = true;
         run
     }
 
-    /// Makes room in the context: idle sequences leave, then whoever came last and has the least right to stay.
-    fn make_room(&mut self) {
-        if self.sequences.leave(&mut self.context) {
+    /// Makes room in a context: idle sequences leave, then whoever came last and has the least right to stay.
+    fn make_room(&mut self, lane: usize) {
+        if self.lanes.leave(lane) {
             return;
         }
-        let last =
-            (0..self.runs.len()).max_by_key(|at| (self.runs[*at].request.priority, self.runs[*at].request.since));
+        let here = |run: &Run| run.place.is_some_and(|place| place.lane == lane);
+        let rank = |run: &Run| (run.request.priority, run.request.since);
+        let last = (0..self.runs.len()).filter(|at| here(&self.runs[*at])).max_by_key(|at| rank(&self.runs[*at]));
         let Some(at) = last else { return };
-        if self.runs.len() == 1 {
+        if lane == 0 && self.in_lane(0, None) == 1 {
             return self.end(at, Finish::Length);
         }
         let mut run = self.runs.remove(at);
-        if let Some(seq) = run.seq.take() {
-            self.sequences.release(seq, Keep { tokens: usize::MAX, on_disk: false });
-            self.sequences.leave(&mut self.context);
+        if let Some(place) = run.place.take() {
+            self.lanes.release(place, Keep { tokens: usize::MAX, on_disk: false });
+            self.lanes.leave(lane);
         }
         run.usage.preempted += 1;
         send(self.wire, &mut run, Send::All);
+        // What outgrew the second context goes on in the first at once.
+        self.room |= lane > 0;
         self.parked.push(run);
     }
 
@@ -426,29 +309,7 @@ impl<'m> Chat<'m> {
         for run in self.runs.drain(..) {
             self.wire.finish(&run.job, ModelReply::Failed(error.clone()));
         }
-        self.sequences.forget(&mut self.context);
-    }
-}
-
-/// Binds the arguments of a call that the model has just opened to the tools' schemas.
-fn constrain_call(
-    run: &mut Run,
-    format: &Format,
-    grammars: Option<&Grammars>,
-    vocab: &LlamaVocab<'_>,
-) -> Result<(), EngineError> {
-    let Some(grammars) = grammars.filter(|_| run.guide.wants_call()) else { return Ok(()) };
-    let Some(body) = run.output.open_call() else { return Ok(()) };
-    let ModelRequest::Generate(spec) = &*run.job.body else { return Ok(()) };
-    run.guide.call(spec, format, grammars, vocab, body)
-}
-
-fn work(plan: &Plan, views: &[View]) -> Work {
-    let reads = plan.parts.iter().any(|(at, _)| views[*at].is_prompt);
-    match plan.parts.len() {
-        _ if reads => Work::Prefill,
-        1 => Work::Decode,
-        _ => Work::Together,
+        self.lanes.forget();
     }
 }
 
@@ -463,24 +324,4 @@ fn saved(loaded: &Loaded, spec: &LoadSpec) -> Saved {
     let layout = format!("llama-cpp-sys-2 0.1.161, f16 f16 flash, {}", std::env::consts::ARCH);
     let whole_only = loaded.model.is_recurrent() || loaded.model.is_hybrid();
     if whole_only { Saved::open_whole_only(&spec.cache, &layout) } else { Saved::open(&spec.cache, &layout) }
-}
-
-fn check(spec: &GenerateSpec) -> Result<(), EngineError> {
-    let wrong = |reason: &str| Err(EngineError::InvalidArgument(reason.into()));
-    if spec.messages.is_empty() {
-        return wrong("there is no message to answer; give at least one");
-    }
-    if let Some(message) = spec.messages.iter().find(|m| !matches!(&*m.role, "system" | "user" | "assistant" | "tool"))
-    {
-        let role: String = message.role.chars().take(32).collect();
-        return wrong(&format!("a message has the role {role:?}; use system, user, assistant or tool"));
-    }
-    let of_calls = |m: &Message| m.tool_calls.iter().map(|call| call.name.len() + call.arguments.len()).sum::<usize>();
-    let of_messages: usize = spec.messages.iter().map(|m| m.content.len() + of_calls(m)).sum();
-    let of_tools: usize = spec.tools.iter().map(|t| t.name.len() + t.description.len() + t.parameters.len()).sum();
-    let bytes = of_messages + of_tools;
-    if bytes > MOST_BYTES {
-        return wrong(&format!("the conversation has {bytes} bytes, over {MOST_BYTES}; shorten it"));
-    }
-    Ok(())
 }

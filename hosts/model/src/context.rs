@@ -52,6 +52,7 @@ pub enum Step {
 }
 
 /// How a context is set up.
+#[derive(Debug, Clone, Copy)]
 pub struct Shape {
     /// Tokens that fit its memory, over all sequences.
     pub length: u32,
@@ -75,6 +76,10 @@ pub struct Context<'m> {
     pools: Pools,
     _model: PhantomData<&'m LlamaModel>,
 }
+
+// SAFETY: llama.cpp binds a context to no thread; it only must not be used by two at once, which `&mut` prevents. The
+// model is only read, and so are the thread pools' handles.
+unsafe impl Send for Context<'_> {}
 
 impl<'m> Context<'m> {
     /// Sets up the memory. A step ends early while `interrupt` is set.
@@ -102,11 +107,6 @@ impl<'m> Context<'m> {
         let vocabulary = usize::try_from(model.n_vocab()).unwrap_or(0);
         let pools = Pools::default();
         Ok(Self { raw, shape, vocabulary, interrupt, threads: 0, pools, _model: PhantomData })
-    }
-
-    /// Tokens that fit.
-    pub fn length(&self) -> usize {
-        self.shape.length as usize
     }
 
     /// Uses this many threads from the next step on.

@@ -3,8 +3,8 @@
 //! Owns: its tokens, how the next one is chosen, why it ends, what it took. Must not know: other answers, the context,
 //! wires.
 
-use crate::context::Seq;
 use crate::guide::Guide;
+use crate::lanes::Place;
 use crate::marked::Marked;
 use crate::output::Output;
 use crate::prompt;
@@ -35,7 +35,7 @@ pub struct Run {
     /// Its rank among others.
     pub request: Request,
     /// The sequence it has; `None` while it had to leave the context.
-    pub seq: Option<Seq>,
+    pub place: Option<Place>,
     /// The adapter it uses; 0 is none.
     pub adapter: usize,
     /// The prompt and the answer so far.
@@ -96,7 +96,7 @@ impl Run {
         };
         Ok(Self {
             request,
-            seq: None,
+            place: None,
             adapter: means.adapter,
             output: means.output,
             usage,
@@ -126,6 +126,13 @@ impl Run {
     /// Nothing of the answer is there yet.
     pub fn is_prompt(&self) -> bool {
         self.tokens.len() == self.prompt
+    }
+
+    /// The most tokens that prompt and answer may have in the end.
+    pub fn longest(&self) -> usize {
+        let left = self.most.saturating_sub(self.usage.completion_tokens);
+        let left = if self.most == 0 { self.length } else { left as usize };
+        self.tokens.len().saturating_add(left).min(self.length)
     }
 
     /// What is worth keeping of it.
@@ -196,7 +203,7 @@ impl Run {
             if self.output.push(&marked.bytes(vocab, *token)) {
                 return Some(Finish::Stop);
             }
-            if self.usage.completion_tokens == self.most || self.tokens.len() > self.length {
+            if (self.most > 0 && self.usage.completion_tokens >= self.most) || self.tokens.len() > self.length {
                 return Some(Finish::Length);
             }
         }

@@ -62,6 +62,8 @@ pub struct View {
     pub is_prompt: bool,
     /// Requests of different groups can't share a step (their adapters differ).
     pub group: usize,
+    /// The context that it lies in; each has a part of the step.
+    pub lane: usize,
 }
 
 /// A request's part of a step: which, and how many of its tokens.
@@ -84,13 +86,40 @@ pub struct Planner {
 }
 
 impl Planner {
-    /// The next step over the running requests: the answers under way together, and a piece of the prompts. At most
-    /// `most` tokens in all, at most `together` answers.
-    pub fn plan(&mut self, running: &[View], most: usize, together: usize, now: Instant) -> Plan {
+    /// The next step over the running requests: the answers under way together, and a piece of the prompts. In each
+    /// context at most its `most` tokens in all, and at most `together` answers.
+    pub fn plan(&mut self, running: &[View], most: [usize; 2], together: usize, now: Instant) -> Plan {
         let priority = self.priority(running, now);
         let chosen: Vec<usize> = (0..running.len()).filter(|at| running[*at].priority == priority).collect();
-        let Some(first) = chosen.get(self.turn % chosen.len().max(1)) else { return Plan::default() };
         self.turn = self.turn.wrapping_add(1);
+        let writes = chosen.iter().any(|at| !running[*at].is_prompt);
+        let mut lanes: Vec<usize> = chosen.iter().map(|at| running[*at].lane).collect();
+        lanes.sort_unstable();
+        lanes.dedup();
+        let mut reads = false;
+        let mut parts = Vec::new();
+        for lane in rotated(lanes, self.turn) {
+            let most = most[lane.min(1)];
+            let here = chosen.iter().copied().filter(|at| running[*at].lane == lane).collect();
+            // Answers wait for one piece of a prompt, not for one in each context.
+            let most_read = if !writes {
+                most
+            } else if reads {
+                0
+            } else {
+                SLICE
+            };
+            let lane = self.of_lane(running, here, [most, most_read, together]);
+            reads |= lane.iter().any(|(at, _)| running[*at].is_prompt);
+            parts.extend(lane);
+        }
+        parts.sort_unstable();
+        Plan { parts, gives_way: priority == Priority::Background }
+    }
+
+    /// One context's part of a step, of at most so many tokens, of prompts, and answers.
+    fn of_lane(&self, running: &[View], chosen: Vec<usize>, [most, most_read, together]: [usize; 3]) -> Vec<Part> {
+        let Some(first) = chosen.get(self.turn.wrapping_sub(1) % chosen.len().max(1)) else { return Vec::new() };
         let group = running[*first].group;
         let of = |prompt: bool| {
             let chosen = chosen.iter().copied();
@@ -98,10 +127,9 @@ impl Planner {
         };
         let mut parts: Vec<Part> =
             rotated(of(false).collect(), self.turn).into_iter().take(together.max(1)).map(|at| (at, 1)).collect();
-        let left = if parts.is_empty() { most } else { SLICE.min(most.saturating_sub(parts.len())) };
+        let left = most_read.min(most.saturating_sub(parts.len()));
         parts.extend(shares(&rotated(of(true).collect(), self.turn), running, left));
-        parts.sort_unstable();
-        Plan { parts, gives_way: priority == Priority::Background }
+        parts
     }
 
     /// Whose step it is: people's, unless there are none or background work has rested long enough.
@@ -175,18 +203,18 @@ mod tests {
     }
 
     fn view(priority: Priority, pending: usize, is_prompt: bool) -> View {
-        View { priority, pending, is_prompt, group: 0 }
+        View { priority, pending, is_prompt, group: 0, lane: 0 }
     }
 
     #[test]
     fn answers_go_together_with_a_slice_of_a_prompt() {
         let now = Instant::now();
         let running = [view(Interactive, 1, false), view(Interactive, 900, true), view(Interactive, 1, false)];
-        let plan = Planner::default().plan(&running, 128, 8, now);
+        let plan = Planner::default().plan(&running, [128; 2], 8, now);
         assert_eq!(plan, Plan { parts: vec![(0, 1), (1, SLICE), (2, 1)], gives_way: false });
         // At most so many answers, in turns.
         let mut planner = Planner::default();
-        let two: Vec<_> = (0..2).map(|_| planner.plan(&running[..1], 128, 1, now).parts).collect();
+        let two: Vec<_> = (0..2).map(|_| planner.plan(&running[..1], [128; 2], 1, now).parts).collect();
         assert_eq!(two, [vec![(0, 1)], vec![(0, 1)]]);
     }
 
@@ -194,12 +222,12 @@ mod tests {
     fn prompts_alone_share_the_step_and_never_leave_one_token() {
         let now = Instant::now();
         let long = view(Interactive, 900, true);
-        assert_eq!(Planner::default().plan(&[long], 128, 8, now).parts, [(0, 128)]);
-        let plan = Planner::default().plan(&[long, view(Interactive, 20, true)], 128, 8, now);
+        assert_eq!(Planner::default().plan(&[long], [128; 2], 8, now).parts, [(0, 128)]);
+        let plan = Planner::default().plan(&[long, view(Interactive, 20, true)], [128; 2], 8, now);
         assert!(plan.parts.contains(&(1, 20)), "{plan:?}");
         assert!(plan.parts.iter().map(|(_, count)| count).sum::<usize>() <= 128);
-        assert_eq!(Planner::default().plan(&[view(Interactive, 129, true)], 128, 8, now).parts, [(0, 127)]);
-        assert_eq!(Planner::default().plan(&[view(Interactive, 2, true)], 128, 8, now).parts, [(0, 2)]);
+        assert_eq!(Planner::default().plan(&[view(Interactive, 129, true)], [128; 2], 8, now).parts, [(0, 127)]);
+        assert_eq!(Planner::default().plan(&[view(Interactive, 2, true)], [128; 2], 8, now).parts, [(0, 2)]);
     }
 
     #[test]
@@ -208,11 +236,11 @@ mod tests {
         let running = [view(Interactive, 1, false), view(Background, 1, false)];
         let mut planner = Planner::default();
         let steps: Vec<bool> = (0..300u64)
-            .map(|i| planner.plan(&running, 128, 8, start + Duration::from_millis(10 * i)).gives_way)
+            .map(|i| planner.plan(&running, [128; 2], 8, start + Duration::from_millis(10 * i)).gives_way)
             .collect();
         let background = steps.iter().filter(|gives_way| **gives_way).count();
         assert!((2..=3).contains(&background), "{background}");
-        let alone = Planner::default().plan(&running[1..], 128, 8, start);
+        let alone = Planner::default().plan(&running[1..], [128; 2], 8, start);
         assert_eq!(alone, Plan { parts: vec![(0, 1)], gives_way: true });
     }
 
@@ -221,12 +249,26 @@ mod tests {
         let other = View { group: 1, ..view(Interactive, 1, false) };
         let running = [view(Interactive, 1, false), other];
         let mut planner = Planner::default();
-        let plans: Vec<_> = (0..2).map(|_| planner.plan(&running, 128, 8, Instant::now()).parts).collect();
+        let plans: Vec<_> = (0..2).map(|_| planner.plan(&running, [128; 2], 8, Instant::now()).parts).collect();
         assert_eq!(plans, [vec![(0, 1)], vec![(1, 1)]]);
     }
 
     #[test]
+    fn each_context_has_its_part_and_answers_wait_for_one_piece_of_a_prompt() {
+        let now = Instant::now();
+        let beside = |view| View { lane: 1, ..view };
+        let (answer, prompt) = (view(Interactive, 1, false), view(Interactive, 900, true));
+        let parts = |running: &[View]| Planner::default().plan(running, [128; 2], 1, now).parts;
+        assert_eq!(parts(&[answer, beside(answer)]), [(0, 1), (1, 1)]);
+        assert_eq!(parts(&[prompt, beside(prompt)]), [(0, 128), (1, 128)]);
+        assert_eq!(parts(&[answer, answer, beside(answer)]).len(), 2);
+        let read = |parts: Vec<Part>| parts.iter().map(|(_, count)| count).filter(|count| **count > 1).sum::<usize>();
+        assert_eq!(read(parts(&[answer, prompt, beside(prompt)])), SLICE);
+        assert_eq!(parts(&[answer, beside(prompt)]), [(0, 1), (1, SLICE)]);
+    }
+
+    #[test]
     fn nothing_running_is_no_step() {
-        assert_eq!(Planner::default().plan(&[], 128, 8, Instant::now()), Plan::default());
+        assert_eq!(Planner::default().plan(&[], [128; 2], 8, Instant::now()), Plan::default());
     }
 }

@@ -31,6 +31,8 @@ pub enum Work {
     Decode,
     /// Writing several answers at once.
     Together,
+    /// The same in two contexts side by side.
+    Abreast,
 }
 
 /// Chooses the number of threads for each step.
@@ -40,6 +42,7 @@ pub struct Threads {
     prefill: Measured,
     decode: Measured,
     together: Measured,
+    abreast: Measured,
     last: u32,
 }
 
@@ -48,7 +51,15 @@ impl Threads {
     pub fn new(most: u32) -> Self {
         let most = most.max(1);
         let measured = || Measured::new(most);
-        Self { most, load: Load::default(), prefill: measured(), decode: measured(), together: measured(), last: 1 }
+        Self {
+            most,
+            load: Load::default(),
+            prefill: measured(),
+            decode: measured(),
+            together: measured(),
+            abreast: measured(),
+            last: 1,
+        }
     }
 
     /// Threads for the next step.
@@ -76,6 +87,7 @@ impl Threads {
             Work::Prefill => &mut self.prefill,
             Work::Decode => &mut self.decode,
             Work::Together => &mut self.together,
+            Work::Abreast => &mut self.abreast,
         }
     }
 }

@@ -1,0 +1,89 @@
+//! Evaluated prompts that left the context, and their way to disk.
+//!
+//! Owns: what is kept beside the contexts (`saved`), and what of it still has to be written. Must not know: contexts,
+//! sequences.
+
+use crate::saved::{Entry, Match, Saved, Written};
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Entries that left the memory and wait for a quiet moment to be written to disk; older ones are let go.
+const MOST_UNWRITTEN: usize = 4;
+
+/// What is kept of earlier prompts, for all contexts of a model.
+pub struct Store {
+    saved: Saved,
+    unwritten: Vec<Arc<Entry>>,
+    /// One of them on its way to disk.
+    writing: Option<JoinHandle<io::Result<Option<Written>>>>,
+}
+
+impl Store {
+    /// Over what is there already.
+    pub fn new(saved: Saved) -> Self {
+        Self { saved, unwritten: Vec::new(), writing: None }
+    }
+
+    /// The entry that has most in common with `tokens`.
+    pub fn longest(&self, tokens: &[i32]) -> Option<Match> {
+        self.saved.longest(tokens)
+    }
+
+    /// That entry; `None` when it is gone meanwhile.
+    pub fn read(&mut self, found: &Match) -> Option<Arc<Entry>> {
+        self.saved.read(found)
+    }
+
+    /// Keeps a state; so many of its leading tokens may go to disk.
+    pub fn keep(&mut self, tokens: Vec<i32>, state: Vec<u8>, on_disk: usize) {
+        self.unwritten.extend(self.saved.put_memory(tokens, state, on_disk));
+        let surplus = self.unwritten.len().saturating_sub(MOST_UNWRITTEN);
+        self.unwritten.drain(..surplus);
+    }
+
+    /// Whether something waits to be written to disk, or is being written.
+    pub fn has_unwritten(&self) -> bool {
+        !self.unwritten.is_empty() || self.writing.is_some()
+    }
+
+    /// Goes on with writing what waits for it, one entry after the other and beside whatever else happens: the disk
+    /// takes its time.
+    pub fn write_one(&mut self) {
+        if self.writing.as_ref().is_some_and(|writing| !writing.is_finished()) {
+            return;
+        }
+        self.end_writing();
+        let Some(entry) = self.unwritten.pop() else { return };
+        if let Some(plan) = self.saved.plan_disk(&entry.tokens) {
+            let thread = std::thread::Builder::new().name("kept".into());
+            match thread.spawn(move || plan.write(&entry.state)) {
+                Ok(writing) => self.writing = Some(writing),
+                Err(error) => tracing::warn!(%error, "an evaluated prompt is not kept on disk"),
+            }
+        }
+    }
+
+    /// Waits for what is being written; from then on it is found.
+    fn end_writing(&mut self) {
+        let Some(writing) = self.writing.take() else { return };
+        match writing.join() {
+            Ok(Ok(Some(written))) => self.saved.adopt(written),
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "an evaluated prompt is not kept on disk"),
+            Err(_) => tracing::error!("the thread that writes evaluated prompts panicked"),
+        }
+    }
+
+    /// Writes everything that may outlive the process, the most recently used first.
+    pub fn flush(&mut self) {
+        self.end_writing();
+        let waiting = std::mem::take(&mut self.unwritten);
+        for entry in self.saved.unwritten().into_iter().chain(waiting) {
+            if let Err(error) = self.saved.put_disk(&entry.tokens, &entry.state) {
+                tracing::warn!(%error, "an evaluated prompt is not kept on disk");
+            }
+        }
+        tracing::debug!(kept = ?self.saved.figures(), "evaluated prompts that outlive this process are on disk");
+    }
+}
