@@ -37,6 +37,8 @@ const SPARE: usize = 5;
 const NOTHING_TO_DO: Duration = Duration::from_secs(3_600);
 /// After so long without a request, what waits for it is written to disk.
 const QUIET: Duration = Duration::from_secs(2);
+/// The first words of an answer pass through three processes, which need the cores that the next step would take.
+const HANDED_OVER: Duration = Duration::from_millis(1);
 /// After so long without a request, a second context is freed.
 const UNUSED: Duration = Duration::from_secs(20);
 
@@ -145,6 +147,7 @@ impl<'m> Chat<'m> {
         if !self.runs.is_empty() || !self.waiting.is_empty() || !self.parked.is_empty() {
             return Duration::ZERO;
         }
+        self.threads.rest();
         self.lanes.settle();
         match (self.lanes.store().has_unwritten(), self.lanes.count()) {
             (true, _) => QUIET,
@@ -314,8 +317,14 @@ impl<'m> Chat<'m> {
 }
 
 fn send(wire: &Wire, run: &mut Run, how: Send) {
-    for reply in run.output.take(Instant::now(), how) {
+    let first = run.output.is_unheard();
+    let replies = run.output.take(Instant::now(), how);
+    let spoken = first && !replies.is_empty() && run.request.priority == Priority::Interactive;
+    for reply in replies {
         wire.send(&run.job, reply);
+    }
+    if spoken {
+        std::thread::sleep(HANDED_OVER);
     }
 }
 

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(20);
 /// Looks that must agree before others count as busy: who only runs for a moment takes no core from us.
 const LOOKS: usize = 4;
+/// Time between them where there is none to wait for more: after a pause.
+const MOMENT: Duration = Duration::from_micros(500);
 /// After a pause of this length they start anew. A step beside busy processes can take long, so it is no pause.
 const STALE: Duration = Duration::from_secs(3);
 /// How long the time that others got is counted before it is believed; the kernel counts it in hundredths of a second.
@@ -35,10 +37,16 @@ impl Load {
         if self.at.is_some_and(|at| now.duration_since(at) < LOOK) {
             return;
         }
-        // After a pause only the caller's thread runs.
-        let own = if self.is_stale(now) { 1 } else { own };
-        self.note(now, running().saturating_sub(own));
+        // After a pause only the caller's thread runs, and whoever has brought the request is about to sleep.
+        let others =
+            if self.is_stale(now) { steady(|| running().saturating_sub(1)) } else { running().saturating_sub(own) };
+        self.note(now, others);
         self.count(now);
+    }
+
+    /// There was nothing to do: what was seen before says nothing about now.
+    pub fn rest(&mut self) {
+        self.at = None;
     }
 
     /// How many others are busy.
@@ -114,6 +122,19 @@ fn parse_own(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
+/// The least of a few looks in quick succession; one that finds nobody is enough.
+fn steady(mut look: impl FnMut() -> u32) -> u32 {
+    let mut least = look();
+    for _ in 1..LOOKS {
+        if least == 0 {
+            break;
+        }
+        std::thread::sleep(MOMENT);
+        least = least.min(look());
+    }
+    least
+}
+
 /// Threads of the machine that want a core right now; 0 where the kernel does not tell.
 fn running() -> u32 {
     std::fs::read_to_string("/proc/loadavg").map_or(0, |text| parse_running(&text))
@@ -155,6 +176,13 @@ mod tests {
         // After a pause, the first look counts.
         load.note(start + Duration::from_secs(9), 2);
         assert_eq!(load.others(), 2);
+    }
+
+    #[test]
+    fn after_a_pause_one_who_only_passes_by_is_no_load() {
+        let mut looks = [2, 1, 0, 9].into_iter();
+        assert_eq!((steady(|| looks.next().unwrap_or(9)), looks.next()), (0, Some(9)));
+        assert_eq!(steady(|| 2), 2);
     }
 
     #[test]

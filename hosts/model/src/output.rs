@@ -84,6 +84,11 @@ impl Output {
         self.reader.as_ref().filter(|reader| reader.in_call()).and_then(Reader::call_text)
     }
 
+    /// Nothing of it has been sent yet.
+    pub fn is_unheard(&self) -> bool {
+        self.sent.is_none()
+    }
+
     /// What is to be sent now.
     pub fn take(&mut self, now: Instant, how: Send) -> Vec<ModelReply> {
         let apart = match how {

@@ -21,12 +21,18 @@ const NEW: f64 = 0.25;
 const MARGIN: f64 = 0.93;
 /// So much slower than usual, something has changed that the run queue does not show.
 const SLOW: f64 = 1.35;
+/// The same for prompts, whose tokens take longer the more stand before them.
+const SLOW_PREFILL: f64 = 2.0;
+/// Steps with fewer tokens of prompts take longer for each, so they are judged apart.
+const LONG: usize = 64;
 
 /// What a step mostly does; the two differ in how they use the cores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// Reading a prompt: many tokens of a sequence at once.
     Prefill,
+    /// Reading a few tokens, the end of a prompt.
+    Piece,
     /// Writing one answer, token by token.
     Decode,
     /// Writing several answers at once.
@@ -40,21 +46,31 @@ pub struct Threads {
     most: u32,
     load: Load,
     prefill: Measured,
+    piece: Measured,
     decode: Measured,
     together: Measured,
     abreast: Measured,
     last: u32,
 }
 
+impl Work {
+    /// Reading so many tokens of prompts.
+    pub fn reading(tokens: usize) -> Self {
+        if tokens < LONG { Self::Piece } else { Self::Prefill }
+    }
+}
+
 impl Threads {
     /// Chooses from 1 to `most`.
     pub fn new(most: u32) -> Self {
         let most = most.max(1);
-        let measured = || Measured::new(most);
+        let measured = || Measured::new(most, SLOW);
         Self {
             most,
             load: Load::default(),
-            prefill: measured(),
+            prefill: Measured::new(most, SLOW_PREFILL),
+            // They differ too much from each other for one to be slower than usual.
+            piece: Measured::new(most, f64::INFINITY),
             decode: measured(),
             together: measured(),
             abreast: measured(),
@@ -71,6 +87,11 @@ impl Threads {
         self.last
     }
 
+    /// There is nothing to do for a while.
+    pub fn rest(&mut self) {
+        self.load.rest();
+    }
+
     /// Others want the cores too.
     pub fn is_busy(&self) -> bool {
         self.load.others() > 0
@@ -85,6 +106,7 @@ impl Threads {
     fn measured(&mut self, work: Work) -> &mut Measured {
         match work {
             Work::Prefill => &mut self.prefill,
+            Work::Piece => &mut self.piece,
             Work::Decode => &mut self.decode,
             Work::Together => &mut self.together,
             Work::Abreast => &mut self.abreast,
@@ -99,6 +121,8 @@ struct Measured {
     /// Seconds per token with each, when known, and the least that was ever steady.
     seconds: Vec<Option<f64>>,
     usual: Option<f64>,
+    /// So much slower than usual is looked into.
+    slow: f64,
     /// The first of `counts` that is free now; no larger one is used.
     free: usize,
     best: usize,
@@ -110,13 +134,14 @@ struct Measured {
 }
 
 impl Measured {
-    fn new(most: u32) -> Self {
+    fn new(most: u32, slow: f64) -> Self {
         let counts: Vec<u32> = std::iter::successors(Some(most), |n| (*n > 1).then_some(n / 2)).collect();
         let seconds = vec![None; counts.len()];
         Self {
             counts,
             seconds,
             usual: None,
+            slow,
             free: 0,
             best: 0,
             trial: None,
@@ -150,7 +175,7 @@ impl Measured {
                 // Times grow as an answer gets longer, so what is usual follows slowly.
                 let usual = self.usual.map_or(now, |usual| if now < usual { now } else { usual * 1.0005 });
                 self.usual = Some(usual);
-                if now > usual * SLOW {
+                if now > usual * self.slow {
                     self.until = self.until.min(1);
                 }
                 self.maybe_try();
@@ -205,7 +230,7 @@ mod tests {
     #[test]
     fn it_follows_the_load() {
         let idle = |n: u32| 16.0 / f64::from(n);
-        let mut measured = Measured::new(4);
+        let mut measured = Measured::new(4, SLOW);
         assert!(settle(&mut measured, 4, 2_000, idle) < 4.1);
         assert_eq!(measured.next(2), 2);
         assert!(settle(&mut measured, 1, 500, |_| 16.0) < 16.1);
@@ -216,7 +241,7 @@ mod tests {
     fn cores_that_only_look_free_are_found_out() {
         // A quota of one core: more threads wait for each other.
         let quota = |n: u32| 16.0 + 30.0 * f64::from(n - 1);
-        let mut measured = Measured::new(4);
+        let mut measured = Measured::new(4, SLOW);
         settle(&mut measured, 4, 4 * BETWEEN as usize, quota);
         assert_eq!(measured.counts[measured.best], 1);
         // And when it is lifted, the larger numbers are found again.
@@ -226,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_sudden_slowness_is_looked_into_at_once() {
-        let mut measured = Measured::new(2);
+        let mut measured = Measured::new(2, SLOW);
         settle(&mut measured, 2, 40, |n| 16.0 / f64::from(n));
         let mean = settle(&mut measured, 2, 60, |n| if n == 1 { 16.0 } else { 90.0 });
         assert!(mean < 32.0, "{mean}");
@@ -234,7 +259,7 @@ mod tests {
 
     #[test]
     fn one_core_has_no_choice() {
-        let mut measured = Measured::new(1);
+        let mut measured = Measured::new(1, SLOW);
         assert!(settle(&mut measured, 1, 3 * BETWEEN as usize, |_| 16.0) < 16.1);
         assert_eq!(Threads::new(0).most, 1);
     }

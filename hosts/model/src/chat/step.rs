@@ -31,7 +31,7 @@ impl Batch {
     }
 
     fn is_prompt(&self) -> bool {
-        self.work == Work::Prefill
+        matches!(self.work, Work::Prefill | Work::Piece)
     }
 }
 
@@ -126,7 +126,8 @@ impl Chat<'_> {
     }
 
     fn evaluate_both(&mut self, first: &Batch, second: &Batch) -> Result<Vec<(Step, u32)>, EngineError> {
-        let work = if first.is_prompt() { Work::Prefill } else { Work::Abreast };
+        let tokens = first.items.len() + second.items.len();
+        let work = if first.is_prompt() { Work::reading(tokens) } else { Work::Abreast };
         let started = Instant::now();
         let threads = self.threads.next(work, started);
         let steps = if threads < 2 {
@@ -136,7 +137,7 @@ impl Chat<'_> {
         };
         let (steps, time): (Vec<Step>, _) = (steps?, started.elapsed());
         if steps.iter().all(|step| *step == Step::Done) {
-            self.threads.took(work, first.items.len() + second.items.len(), time);
+            self.threads.took(work, tokens, time);
             if work == Work::Abreast && threads > 1 {
                 self.paces.took_both(first.parts.len().max(second.parts.len()), threads, time);
             }
@@ -219,7 +220,9 @@ fn constrain_call(
 
 fn work(parts: &[Part], views: &[View]) -> Work {
     match parts.len() {
-        _ if parts.iter().any(|(at, _)| views[*at].is_prompt) => Work::Prefill,
+        _ if parts.iter().any(|(at, _)| views[*at].is_prompt) => {
+            Work::reading(parts.iter().map(|(_, count)| count).sum())
+        }
         1 => Work::Decode,
         _ => Work::Together,
     }
