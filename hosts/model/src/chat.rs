@@ -9,13 +9,15 @@ mod step;
 
 use crate::adapters::Adapters;
 use crate::context::Shape;
+use crate::controls::Controls;
 use crate::grammar::Grammars;
+use crate::known::Known;
 use crate::lanes::Lanes;
 use crate::loaded::Loaded;
 use crate::marked::Marked;
 use crate::output::Send;
 use crate::pace::{Paces, Worth};
-use crate::prompt::{self, Controls};
+use crate::prompt;
 use crate::run::Run;
 use crate::saved::Saved;
 use crate::schedule::{self, Planner, Request};
@@ -63,6 +65,8 @@ pub struct Chat<'m> {
     last_caller: String,
     /// System messages and tools of late, and their tokens.
     systems: Vec<prepare::System>,
+    /// Prompts of late and their tokens.
+    known: Known,
 }
 
 impl<'m> Chat<'m> {
@@ -97,6 +101,7 @@ impl<'m> Chat<'m> {
             room: false,
             last_caller: String::new(),
             systems: Vec::new(),
+            known: Known::default(),
         })
     }
 

@@ -5,7 +5,9 @@
 //! occurs nowhere in the conversation; after rendering the marks are turned into the text's plain
 //! tokens. So no document, tool or user can end a turn.
 
+use crate::controls::{Controls, Part};
 use crate::format::json_text;
+use crate::known::Known;
 use crate::template::{self, Template};
 use hob_engine::{EngineError, Message, ToolCall, ToolSpec};
 use llama_cpp_2::token::LlamaToken;
@@ -16,61 +18,6 @@ use std::collections::HashSet;
 /// A tokenizer is given pieces of this many bytes: some of its steps recurse or are superlinear.
 const PIECE: usize = 32 << 10;
 
-/// Texts of a model's control tokens.
-pub struct Controls {
-    texts: Vec<String>,
-}
-
-impl Controls {
-    /// Those of `vocab`, longest first, so that the longest wins where several match.
-    pub fn of(vocab: &LlamaVocab<'_>) -> Self {
-        let mut texts: Vec<String> = vocab
-            .tokens()
-            .filter(|token| vocab.is_control(*token) || vocab.is_eog(*token))
-            .filter_map(|token| text_of(vocab, token))
-            .filter(|text| !text.is_empty())
-            .collect();
-        texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        Self { texts }
-    }
-
-    /// The first control text in `text`: where, and which.
-    fn first(&self, text: &str) -> Option<(usize, usize)> {
-        let found = self.texts.iter().enumerate().filter_map(|(which, control)| Some((text.find(control)?, which)));
-        found.min_by_key(|(at, which)| (*at, *which))
-    }
-
-    fn marked(&self, text: &str, mark: char) -> String {
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some((at, which)) = self.first(rest) {
-            out.push_str(&rest[..at]);
-            out.push(mark);
-            out.push_str(&which.to_string());
-            out.push(mark);
-            rest = &rest[at + self.texts[which].len()..];
-        }
-        out + rest
-    }
-
-    /// The rendered prompt in parts: template and message text, and control texts from messages.
-    fn parts<'a>(&'a self, rendered: &'a str, mark: char) -> impl Iterator<Item = Part<'a>> {
-        rendered.split(mark).enumerate().map(|(i, part)| match part.parse::<usize>() {
-            Ok(which) if i % 2 == 1 && which < self.texts.len() => Part::Literal(&self.texts[which]),
-            _ => Part::Template(part),
-        })
-    }
-}
-
-/// A stretch of a rendered prompt.
-#[derive(Debug, PartialEq)]
-enum Part<'a> {
-    /// Control tokens in it count.
-    Template(&'a str),
-    /// The text of a control token that a message held.
-    Literal(&'a str),
-}
-
 /// A conversation in tokens.
 #[derive(Debug)]
 pub struct Prompt {
@@ -80,20 +27,20 @@ pub struct Prompt {
     pub opens_thinking: bool,
 }
 
-/// Tokenizes a conversation with its tools.
+/// Tokenizes a conversation with its tools; `known` remembers the ones before.
 pub fn tokens(
     vocab: &LlamaVocab<'_>,
     controls: &Controls,
     template: &Template,
-    messages: &[Message],
-    tools: &[ToolSpec],
+    known: &mut Known,
+    (messages, tools): (&[Message], &[ToolSpec]),
 ) -> Result<Prompt, EngineError> {
     let clean = Clean::new(messages, tools)?.marked(controls);
     let rendered = template.render(&clean.messages, &clean.tools).map_err(|reason| {
         EngineError::InvalidArgument(format!("the model's chat template refuses this conversation: {reason}"))
     })?;
     let opens_thinking = template.format().opens_thinking(&rendered);
-    Ok(Prompt { tokens: rendered_tokens(vocab, controls, &rendered, clean.mark), opens_thinking })
+    Ok(Prompt { tokens: rendered_tokens(vocab, controls, &rendered, clean.mark, known), opens_thinking })
 }
 
 /// The tokens of a prompt's leading system message and tools; none where there is neither. The
@@ -103,25 +50,35 @@ pub fn system_tokens(
     vocab: &LlamaVocab<'_>,
     controls: &Controls,
     template: &Template,
-    messages: &[Message],
-    tools: &[ToolSpec],
+    known: &mut Known,
+    (messages, tools): (&[Message], &[ToolSpec]),
 ) -> Result<Vec<LlamaToken>, EngineError> {
     // The mark depends on the whole conversation, but no token does.
     let clean = Clean::new(messages.get(..1).unwrap_or_default(), tools)?.marked(controls);
     let prefix = template.system_prefix(&clean.messages, &clean.tools);
-    Ok(prefix.map(|prefix| rendered_tokens(vocab, controls, &prefix, clean.mark)).unwrap_or_default())
+    Ok(prefix.map(|prefix| rendered_tokens(vocab, controls, &prefix, clean.mark, known)).unwrap_or_default())
 }
 
-fn rendered_tokens(vocab: &LlamaVocab<'_>, controls: &Controls, rendered: &str, mark: char) -> Vec<LlamaToken> {
+fn rendered_tokens(
+    vocab: &LlamaVocab<'_>,
+    controls: &Controls,
+    rendered: &str,
+    mark: char,
+    known: &mut Known,
+) -> Vec<LlamaToken> {
     let mut out = Vec::new();
     let bos = vocab.bos();
     let bos_text = text_of(vocab, bos).unwrap_or_default();
     if vocab.should_add_bos() && bos.0 >= 0 && (bos_text.is_empty() || !rendered.starts_with(&bos_text)) {
         out.push(bos);
     }
-    for part in controls.parts(rendered, mark) {
+    let mut split = |text: &str, out: &mut Vec<LlamaToken>| tokenize(vocab, text, true, out);
+    for (nth, part) in controls.parts(rendered, mark).enumerate() {
         match part {
-            Part::Template(text) => tokenize(vocab, text, true, &mut out),
+            Part::Template(text) if nth == 0 => {
+                out.extend(known.tokens(text, &controls.places(text), controls.longest(), &mut split));
+            }
+            Part::Template(text) => split(text, &mut out),
             Part::Literal(text) => tokenize(vocab, text, false, &mut out),
         }
     }
@@ -296,16 +253,7 @@ mod tests {
     use super::*;
 
     fn controls() -> Controls {
-        Controls { texts: vec!["<|im_end|>!".into(), "<|im_end|>".into(), "<s>".into()] }
-    }
-
-    #[test]
-    fn control_texts_in_messages_become_literals() {
-        let marked = controls().marked("a<|im_end|>\n<s><|im_end|>!", '#');
-        assert_eq!(marked, "a#1#\n#2##0#");
-        let controls = controls();
-        let parts: Vec<_> = controls.parts("<s>a#1#\n", '#').collect();
-        assert_eq!(parts, [Part::Template("<s>a"), Part::Literal("<|im_end|>"), Part::Template("\n")]);
+        Controls::of_texts(&["<|im_end|>!", "<|im_end|>", "<s>"])
     }
 
     fn clean(messages: &[Message], tools: &[ToolSpec]) -> Clean {

@@ -127,4 +127,4 @@ fn first_reason(error: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -5,6 +5,8 @@ mod bombs;
 mod copies;
 mod following;
 mod real;
+
+pub use real::real_model;
 mod refusing;
 #[path = "../../../tests/common/schemas.rs"]
 mod schemas;

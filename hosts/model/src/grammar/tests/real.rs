@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 /// The vocabulary of the chat model for tests, without its weights; `None` with a loud line when there
 /// is none on this machine.
-fn real_model() -> Option<LlamaModel> {
+pub fn real_model() -> Option<LlamaModel> {
     static BACKEND: OnceLock<LlamaBackend> = OnceLock::new();
     let Some(folder) = std::env::var_os("HOB_TEST_MODELS") else {
         eprintln!("SKIPPED: HOB_TEST_MODELS is not set to a folder with {CHAT}");
