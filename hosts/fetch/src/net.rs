@@ -201,10 +201,15 @@ fn offline(host: &str, why: &str) -> FetchError {
 pub fn broken_off(at: &Address, error: &io::Error) -> FetchError {
     use io::ErrorKind as Kind;
     let host = at.host();
-    match error.kind() {
-        Kind::ConnectionRefused => offline(host, "it refuses connections"),
-        Kind::NetworkUnreachable | Kind::HostUnreachable | Kind::NetworkDown => offline(host, "there is no network"),
-        Kind::TimedOut | Kind::WouldBlock => offline(host, "it fell silent"),
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>());
+    match (error.kind(), inner) {
+        (Kind::ConnectionRefused, _) => offline(host, "it refuses connections"),
+        (Kind::NetworkUnreachable | Kind::HostUnreachable | Kind::NetworkDown, _) => {
+            offline(host, "there is no network")
+        }
+        (Kind::TimedOut | Kind::WouldBlock, _) | (_, Some(ureq::Error::Timeout(_))) => offline(host, "it fell silent"),
+        // The standard library has no kind of its own for it.
+        _ if error.to_string().starts_with("failed to lookup address") => offline(host, "its name is not known"),
         _ => FetchError::Server(format!(
             "{} broke off ({error}); what was got so far is kept, and the next pull goes on from there",
             at.shown()

@@ -20,7 +20,9 @@ pub struct Facts {
     pub origin: String,
     /// The SHA-256 that it must have.
     pub sha256: Option<String>,
-    /// The size that it must have.
+    /// The size that its source promised, apart from the server that sends it.
+    pub promised: Option<u64>,
+    /// The size that it must have, as far as is known.
     pub total: Option<u64>,
     /// The server's strong entity tag.
     pub etag: Option<String>,
@@ -53,8 +55,9 @@ pub struct Part<'a> {
 
 impl<'a> Part<'a> {
     /// Goes on with what an earlier attempt left, where that is safe; else starts anew.
-    pub fn open(slot: &'a Slot, wanted: Facts, mut read: impl FnMut(u64)) -> Result<Self, FetchError> {
+    pub fn open(slot: &'a Slot, mut wanted: Facts, mut read: impl FnMut(u64)) -> Result<Self, FetchError> {
         let path = slot.at(".part");
+        wanted.total = wanted.promised;
         let earlier = std::fs::read(slot.at(".part.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
         let earlier = earlier.filter(|earlier: &Facts| earlier.can_go_on(&wanted));
         let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
@@ -98,7 +101,7 @@ impl<'a> Part<'a> {
         self.file.set_len(0).map_err(|e| self.failed(&e))?;
         self.file.seek(SeekFrom::Start(0)).map_err(|e| self.failed(&e))?;
         (self.len, self.digest, self.resumed) = (0, Context::new(&SHA256), false);
-        (self.facts.durable, self.facts.etag) = (0, None);
+        (self.facts.durable, self.facts.etag, self.facts.total) = (0, None, self.facts.promised);
         self.remember()
     }
 

@@ -114,7 +114,6 @@ fn prepare(got: &Got, part: &mut Part<'_>) -> Result<(), Trouble> {
         && known != total
     {
         if part.len() > 0 {
-            part.facts.total = None;
             return again(part, "has a file of another size than before");
         }
         let what = format!("announces {total} bytes, but the file has {known}; try another mirror");

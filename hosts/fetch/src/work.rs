@@ -31,7 +31,7 @@ pub fn fetch(request: &FetchRequest, tell: &mut dyn FnMut(FetchProgress)) -> Res
     let mut pace = Pace::new(request.bytes_per_second, tell);
     pace.tell(Stage::Asking, 0);
     let wanted = look_up(request)?;
-    pace.expect(wanted.facts.total);
+    pace.expect(wanted.facts.promised);
     let name = request.name.clone().unwrap_or_else(|| wanted.name.clone());
     let slot = Slot::take(&request.folder, &name, || pace.tell(Stage::Waiting, 0))?;
     if let Some(there) = already_there(&slot, &wanted.facts, request.replace)? {
@@ -67,13 +67,13 @@ fn look_up(request: &FetchRequest) -> Result<Wanted, FetchError> {
         }
         Source::File(path) => {
             let facts =
-                Facts { origin: path.display().to_string(), total: Some(local::size(path)?), ..Facts::default() };
+                Facts { origin: path.display().to_string(), promised: Some(local::size(path)?), ..Facts::default() };
             Wanted { name: last_part(&path.to_string_lossy()), facts, from: From::File(path.clone()) }
         }
         Source::Wheel { path, member } => {
             let (total, sha256) = local::look_into_wheel(path, member)?;
             let origin = format!("{}:{member}", path.display());
-            let facts = Facts { origin, total: Some(total), sha256, ..Facts::default() };
+            let facts = Facts { origin, promised: Some(total), sha256, ..Facts::default() };
             Wanted { name: last_part(member), facts, from: From::Wheel(path.clone(), member.clone()) }
         }
     };
@@ -91,7 +91,8 @@ fn look_up(request: &FetchRequest) -> Result<Wanted, FetchError> {
 fn in_hub(request: &FetchRequest, meant: (&str, &str, &str)) -> Result<Wanted, FetchError> {
     let client = Client::new(request)?;
     let file = hub::find(&client, &request.endpoint, meant, &request.patience)?;
-    let facts = Facts { origin: file.address.shown(), total: Some(file.size), sha256: file.sha256, ..Facts::default() };
+    let facts =
+        Facts { origin: file.address.shown(), promised: Some(file.size), sha256: file.sha256, ..Facts::default() };
     Ok(Wanted { name: last_part(&file.path), facts, from: From::Network(client, file.address) })
 }
 
