@@ -9,6 +9,7 @@
 
 mod address;
 mod hub;
+mod import;
 mod local;
 mod net;
 mod pace;
@@ -17,4 +18,5 @@ mod receive;
 mod store;
 mod work;
 
+pub use import::import;
 pub use work::fetch;

@@ -4,8 +4,8 @@
 //! at any moment.
 
 use anyhow::Context;
-use hob_fetch_host::fetch;
-use hob_link::fetch::{FetchReply, FetchRequest};
+use hob_fetch_host::{fetch, import};
+use hob_link::fetch::{FetchReply, FetchTask};
 use hob_link::host::{self, Limits, Replier, Requests};
 use hob_link::wire::ToHost;
 use std::io;
@@ -35,18 +35,22 @@ fn run() -> anyhow::Result<()> {
     get(&replier, id, &body)
 }
 
-fn get(replier: &Replier<FetchReply>, id: u64, request: &FetchRequest) -> anyhow::Result<()> {
+fn get(replier: &Replier<FetchReply>, id: u64, task: &FetchTask) -> anyhow::Result<()> {
     let mut tell = |progress| {
         if let Err(error) = replier.send(id, FetchReply::Progress(progress)) {
             tracing::debug!(%error, "nobody hears how far it is");
         }
     };
-    let reply = fetch(request, &mut tell).map_or_else(FetchReply::Failed, FetchReply::Done);
+    let reply = match task {
+        FetchTask::Fetch(request) => fetch(request, &mut tell).map(FetchReply::Done),
+        FetchTask::Import(request) => import(request).map(FetchReply::Imported),
+    };
+    let reply = reply.unwrap_or_else(FetchReply::Failed);
     Ok(replier.finish(id, reply)?)
 }
 
 /// A cancel, a shutdown or a closed wire ends the process where it stands: nothing needs to be put in order.
-fn end_with_the_wire(mut requests: Requests<FetchRequest>) {
+fn end_with_the_wire(mut requests: Requests<FetchTask>) {
     loop {
         match requests.receive() {
             Ok(Some(ToHost::Request { .. })) => tracing::error!("a fetch host gets one file; start another one"),

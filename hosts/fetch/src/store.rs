@@ -26,6 +26,9 @@ pub struct Record {
     pub origin: String,
     /// The hub's commit.
     pub commit: Option<String>,
+    /// The file lies elsewhere, and here is only a link to it.
+    #[serde(default)]
+    pub reference: bool,
 }
 
 /// A name in the folder that only this process fills.
@@ -78,6 +81,12 @@ impl Slot {
         remove(&self.at(".part.json"))
     }
 
+    /// Writes down what is known of a file that was put in its place by other means.
+    pub fn note(&self, record: &Record) -> Result<(), FetchError> {
+        write_json(&self.at(".json"), record)?;
+        sync_folder(&self.folder)
+    }
+
     /// Throws away what is unfinished.
     pub fn forget_part(&self) -> Result<(), FetchError> {
         remove(&self.at(".part"))?;
@@ -116,7 +125,7 @@ impl Slot {
 }
 
 /// Only plain names of GGUF files: nothing hidden, no folders.
-fn check_name(name: &str) -> Result<(), FetchError> {
+pub fn check_name(name: &str) -> Result<(), FetchError> {
     let plain = !name.starts_with('.') && !name.contains(['/', '\\']) && !name.chars().any(char::is_control);
     if plain && name.len() <= 200 && name.to_ascii_lowercase().ends_with(".gguf") && name.len() > 5 {
         return Ok(());

@@ -162,7 +162,8 @@ fn finish(slot: &Slot, mut part: Part<'_>, pace: &Pace<'_>, commit: Option<Strin
         return Err(FetchError::Wrong(format!("{origin}: what came can't be used as a model: {problem}")));
     }
     part.sync()?;
-    let record = Record { sha256, bytes: part.len(), verified: part.facts.sha256.is_some(), origin, commit };
+    let record =
+        Record { sha256, bytes: part.len(), verified: part.facts.sha256.is_some(), origin, commit, reference: false };
     slot.finish(&record)?;
     Ok(Fetched { was_there: false, received: pace.received(), ..slot.was_there(record) })
 }

@@ -4,7 +4,62 @@ use crate::wire::path_bytes;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Asks for one file; the first and only request of a fetch host.
+/// The first and only request of a fetch host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FetchTask {
+    /// Get one file: [`FetchReply::Progress`], then [`FetchReply::Done`].
+    Fetch(FetchRequest),
+    /// Take over files that are on this machine already: one [`FetchReply::Imported`].
+    Import(ImportRequest),
+}
+
+/// Asks for files of this machine to be taken over without copying them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportRequest {
+    /// A GGUF file, or a folder that holds some: another program's store or cache, too.
+    #[serde(with = "path_bytes")]
+    pub from: PathBuf,
+    /// The folder that they come into.
+    #[serde(with = "path_bytes")]
+    pub folder: PathBuf,
+    /// The name of a single file there; `None` takes its own.
+    pub name: Option<String>,
+    /// Looks only.
+    pub dry_run: bool,
+}
+
+/// A file that was found by an import.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// Its name in the models' folder.
+    pub name: String,
+    /// Where it lies.
+    #[serde(with = "path_bytes")]
+    pub from: PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// What became of it.
+    pub outcome: ImportOutcome,
+}
+
+/// What became of a file that was found by an import.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ImportOutcome {
+    /// A second name for the same bytes.
+    HardLink,
+    /// A copy that shares its blocks until one of the two changes.
+    Reflink,
+    /// A reference: the file stays where it is, and is gone here when it goes there.
+    Reference,
+    /// It was there already.
+    WasThere,
+    /// Nothing, for this reason.
+    Skipped(String),
+    /// Nothing, because only looking was asked for.
+    Found,
+}
+
+/// Asks for one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FetchRequest {
     /// Where it comes from.
@@ -82,6 +137,8 @@ pub enum FetchReply {
     Progress(FetchProgress),
     /// The file is there.
     Done(Fetched),
+    /// What an import found, and what became of it.
+    Imported(Vec<Imported>),
     /// It is not; what was got so far is kept for the next attempt unless it was wrong.
     Failed(FetchError),
 }

@@ -29,7 +29,7 @@ async fn fifty_kills_at_random_points_and_then_the_same_digest() {
         wanted.sha256 = (completed % 2 == 0).then(|| gguf::sha256(&file));
         for _ in 0..10 {
             let host = start().await;
-            let mut replies = host.request(wanted.clone()).await.expect("asked");
+            let mut replies = host.request(FetchTask::Fetch(wanted.clone())).await.expect("asked");
             let ended = async { while let Ok(Some(FetchReply::Progress(_))) = replies.next().await {} };
             let in_time = tokio::time::timeout(Duration::from_micros(random(60_000)), ended).await;
             host.kill().await;
@@ -56,7 +56,7 @@ async fn whoever_closes_the_wire_ends_the_fetch() {
     wanted.patience.silence_ms = 60_000;
     let host = start().await;
     let pid = host.pid();
-    let replies = host.request(wanted).await.expect("asked");
+    let replies = host.request(FetchTask::Fetch(wanted)).await.expect("asked");
     drop(replies);
     assert!(hob_tests::gone_within(&[pid], Duration::from_secs(5)), "a cancelled fetch goes on");
 }

@@ -3,16 +3,17 @@
 
 mod disk;
 mod faults;
+mod imports;
 mod killed;
 mod sources;
 
-use hob_link::fetch::{FetchError, FetchReply, FetchRequest, Fetched, Patience, Source};
+use hob_link::fetch::{FetchError, FetchReply, FetchRequest, FetchTask, Fetched, Patience, Source};
 use hob_link::supervisor::{Host, HostSpec};
 use hob_tests::{gguf, programs};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-type FetchHost = Host<FetchRequest, FetchReply>;
+type FetchHost = Host<FetchTask, FetchReply>;
 
 /// A models' folder of a test's own.
 struct Folder(TempDir);
@@ -75,12 +76,13 @@ async fn start() -> FetchHost {
 /// Runs a fetch to its end.
 async fn fetch(request: FetchRequest) -> Result<Fetched, FetchError> {
     let host = start().await;
-    let mut replies = host.request(request).await.expect("asked");
+    let mut replies = host.request(FetchTask::Fetch(request)).await.expect("asked");
     loop {
         match replies.next().await.expect("the host lives").expect("a last reply") {
             FetchReply::Progress(_) => {}
             FetchReply::Done(fetched) => return Ok(fetched),
             FetchReply::Failed(error) => return Err(error),
+            other => panic!("{other:?}"),
         }
     }
 }
