@@ -22,6 +22,7 @@ mod load;
 mod loaded;
 mod logs;
 mod marked;
+mod measure;
 mod output;
 mod pace;
 mod pieces;
