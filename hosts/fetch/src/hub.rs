@@ -109,7 +109,7 @@ fn page(client: &Client, at: &Address, patience: &Patience) -> Result<(Vec<Liste
             Err(Trouble::Lasting(error)) => return Err(error),
             Err(Trouble::Passing(error, asked)) => {
                 failures += 1;
-                if failures >= patience.attempts.max(1) {
+                if failures >= crate::receive::attempts(patience, &error, true) {
                     return Err(error);
                 }
                 std::thread::sleep(crate::receive::wait(patience, failures, asked)?);

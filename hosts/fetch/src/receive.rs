@@ -24,7 +24,8 @@ pub fn receive(
     patience: &Patience,
     pace: &mut Pace<'_>,
 ) -> Result<Option<String>, FetchError> {
-    let (mut failures, mut most) = (0, part.len());
+    let (mut failures, start) = (0, part.len());
+    let mut most = start;
     loop {
         let (error, asked) = match attempt(client, from, part, pace) {
             Ok(commit) => return Ok(commit),
@@ -35,7 +36,7 @@ pub fn receive(
             (failures, most) = (0, part.len());
         }
         failures += 1;
-        if failures >= patience.attempts.max(1) {
+        if failures >= attempts(patience, &error, most == start) {
             // What came is kept for the next pull.
             part.sync()?;
             return Err(error);
@@ -44,6 +45,12 @@ pub fn receive(
         pace.tell(Stage::Retrying, part.len());
         std::thread::sleep(wait(patience, failures, asked)?);
     }
+}
+
+/// How many attempts in a row may bring nothing. Who was never reached is most likely not there to be reached.
+pub fn attempts(patience: &Patience, error: &FetchError, never_reached: bool) -> u32 {
+    let offline = never_reached && matches!(error, FetchError::Offline(_));
+    if offline { patience.attempts.clamp(1, 2) } else { patience.attempts.max(1) }
 }
 
 /// How long to wait: what the server asks for, else longer each time.
