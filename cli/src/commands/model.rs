@@ -176,12 +176,18 @@ fn render_model(model: &ModelInfo, style: &Style) -> String {
         ("memory", model.resident_bytes.filter(|size| *size > 0).map(bytes).unwrap_or_default()),
         ("kernels", model.backend.clone().unwrap_or_default()),
         ("answers", if model.answers.is_empty() { String::new() } else { format!("{}{score}", model.answers) }),
+        ("from", model.origin.clone().unwrap_or_default()),
+        ("sha256", model.sha256.as_ref().map(|digest| proof(digest, model.verified)).unwrap_or_default()),
         ("problem", model.problem.clone().unwrap_or_default()),
     ];
     for (name, fact) in facts.iter().filter(|(_, fact)| !fact.is_empty()) {
         out.push_str(&format!("  {}: {}\n", style.dim(name), style.line(fact)));
     }
     out
+}
+
+fn proof(digest: &str, verified: bool) -> String {
+    format!("{digest} ({})", if verified { "as its source promised" } else { "computed here" })
 }
 
 fn render_loaded(id: &str, details: &Value, style: &Style) -> String {

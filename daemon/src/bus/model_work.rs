@@ -6,7 +6,7 @@ use super::{convert, metered};
 use crate::Daemon;
 use crate::assistant::{Event, Update};
 use crate::error::{HobError, Kind};
-use crate::models::store::{Evaluation, Known, MeasureOptions, Progress, PullOptions};
+use crate::models::store::{Evaluation, Known, MeasureOptions, Progress, PullOptions, Record};
 use crate::settings::Metered;
 use hob_engine::measure::{Measured, Question, Speed};
 use hob_link::fetch::{Fetched, ImportOutcome, Imported, Source};
@@ -295,6 +295,17 @@ pub fn known(known: &Known) -> Dict {
         .put("file_bytes", known.file_bytes())
         .put("memory_bytes", known.memory_bytes(CONTEXT))
         .put("memory_per_1k_bytes", further)
+        .done()
+}
+
+/// What is written down of a file.
+pub fn record(record: Record) -> Dict {
+    DictBuilder::default()
+        .put("origin", record.origin)
+        .put("sha256", record.sha256)
+        .put("verified", record.verified)
+        .put("reference", record.reference)
+        .put("commit", record.commit.unwrap_or_default())
         .done()
 }
 

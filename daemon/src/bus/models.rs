@@ -30,10 +30,17 @@ impl ModelsInterface {
     /// All models: id s, path s, role s ("chat", "embedding", "reranking"), state s ("unloaded", "loading",
     /// "loaded"), pid u, resident_bytes t, backend s (which build of the compute kernels runs, e.g. "zen4"; empty
     /// unless loaded), size_bytes t, architecture s, parameters t, quantization s, languages as, answers s
-    /// ("generating", "quoting", "unchecked"; empty for models that don't chat), check_score d, default b, problem s.
+    /// ("generating", "quoting", "unchecked"; empty for models that don't chat), check_score d, default b, problem s;
+    /// and of files that were pulled or imported: origin s, sha256 s, verified b, reference b, commit s.
     async fn list(&self) -> Result<Vec<Dict>, BusError> {
         self.daemon.models.refresh();
-        Ok(self.daemon.models.list().into_iter().map(convert::model).collect())
+        let described = |status: crate::models::ModelStatus| {
+            let record = self.daemon.store.record(&status.entry.path);
+            let mut model = convert::model(status);
+            model.extend(model_work::record(record.unwrap_or_default()));
+            model
+        };
+        Ok(self.daemon.models.list().into_iter().map(described).collect())
     }
 
     /// Makes a model resident; `id` may also be the absolute path of a GGUF file. Options: none.

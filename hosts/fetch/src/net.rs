@@ -147,14 +147,9 @@ pub struct Got {
 }
 
 impl Got {
-    /// A header of the answer, else of the last redirect that has it.
-    pub fn header(&self, name: &str) -> Option<String> {
-        header(self.response.headers(), name).or_else(|| self.header_on_the_way(name))
-    }
-
-    /// A header of a redirect.
-    pub fn header_on_the_way(&self, name: &str) -> Option<String> {
-        self.on_the_way.iter().rev().find_map(|headers| header(headers, name))
+    /// A header of what the asked host itself said: of its redirect, or of its answer when it did not redirect.
+    pub fn first_header(&self, name: &str) -> Option<String> {
+        header(self.on_the_way.first().unwrap_or(self.response.headers()), name)
     }
 
     /// A header of the answer itself.

@@ -20,6 +20,9 @@ pub struct Facts {
     pub origin: String,
     /// The SHA-256 that it must have.
     pub sha256: Option<String>,
+    /// The digest was learned from an answer's headers, and may be another one next time.
+    #[serde(default)]
+    pub learned: bool,
     /// The size that its source promised, apart from the server that sends it.
     pub promised: Option<u64>,
     /// The size that it must have, as far as is known.
@@ -36,6 +39,7 @@ impl Facts {
         match (&self.sha256, &wanted.sha256) {
             (Some(ours), Some(theirs)) => ours == theirs,
             (None, None) => self.origin == wanted.origin && self.etag.is_some(),
+            (Some(_), None) => self.origin == wanted.origin && self.learned,
             _ => false,
         }
     }
@@ -68,6 +72,9 @@ impl<'a> Part<'a> {
             part.restart()?;
             return Ok(part);
         };
+        if part.facts.sha256.is_none() {
+            (part.facts.sha256, part.facts.learned) = (earlier.sha256, earlier.learned);
+        }
         part.facts.etag = earlier.etag;
         part.facts.durable = earlier.durable;
         part.facts.total = part.facts.total.or(earlier.total);
@@ -102,6 +109,9 @@ impl<'a> Part<'a> {
         self.file.seek(SeekFrom::Start(0)).map_err(|e| self.failed(&e))?;
         (self.len, self.digest, self.resumed) = (0, Context::new(&SHA256), false);
         (self.facts.durable, self.facts.etag, self.facts.total) = (0, None, self.facts.promised);
+        if self.facts.learned {
+            (self.facts.sha256, self.facts.learned) = (None, false);
+        }
         self.remember()
     }
 
@@ -188,6 +198,11 @@ mod tests {
         assert_eq!(len(facts(None, None)), 5, "only what is durable, without a digest");
         begin(facts(None, None), None);
         assert_eq!(len(facts(None, None)), 0, "nothing tells whether the file is still the same");
+        begin(Facts { learned: true, ..facts(Some("d"), None) }, None);
+        let mut part = Part::open(&slot, facts(None, None), |_| {}).expect("opened");
+        assert_eq!((part.len(), part.facts.sha256.as_deref()), (9, Some("d")));
+        part.restart().expect("anew");
+        assert_eq!(part.facts.sha256, None, "what was learned is forgotten with what came");
     }
 
     #[test]

@@ -88,7 +88,7 @@ fn attempt(
     prepare(&got, part)?;
     pace.expect(part.facts.total);
     part.slot().needs(part.facts.total.unwrap_or(0).saturating_sub(part.len()))?;
-    let commit = got.header("x-repo-commit");
+    let commit = got.first_header("x-repo-commit");
     take_in(got, part, pace)?;
     Ok(commit)
 }
@@ -99,6 +99,15 @@ fn prepare(got: &Got, part: &mut Part<'_>) -> Result<(), Trouble> {
         part.restart()?;
         Err(Trouble::Passing(server(&got.at, what), Some(Duration::ZERO)))
     };
+    if let Some(digest) = promised_digest(got)
+        && (part.facts.sha256.is_none() || part.facts.learned)
+        && part.facts.sha256.as_ref() != Some(&digest)
+    {
+        if part.len() > 0 && part.facts.learned {
+            return again(part, "has another file than before");
+        }
+        (part.facts.sha256, part.facts.learned) = (Some(digest), true);
+    }
     let etag = got.own_header("etag").filter(|tag| tag.starts_with('"'));
     let length = got.own_header("content-length").and_then(|text| text.trim().parse::<u64>().ok());
     let total = match got.response.status().as_u16() {
@@ -129,6 +138,12 @@ fn prepare(got: &Got, part: &mut Part<'_>) -> Result<(), Trouble> {
     part.facts.total = part.facts.total.or(total);
     part.facts.etag = etag;
     Ok(part.remember()?)
+}
+
+/// The SHA-256 that a hub names in the headers of its own answer, whoever then sends the file.
+fn promised_digest(got: &Got) -> Option<String> {
+    let text = got.first_header("x-linked-etag")?;
+    Some(text.trim_matches('"').to_ascii_lowercase()).filter(|digest| crate::hub::is_sha256(digest))
 }
 
 /// `bytes FIRST-LAST/TOTAL` (RFC 9110, 14.4).

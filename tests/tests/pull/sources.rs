@@ -58,6 +58,25 @@ async fn a_hub_gives_the_digest_and_its_token_stays_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_a_hub_brings_its_digest_along() {
+    let (file, other) = (model(), gguf::model(600_000, 8));
+    let served = file.clone();
+    let files = Faulty::start(move |seen| {
+        // Honest at first, and then another file.
+        let reply = if seen.nth < 2 { Reply::honest(&served, "", seen) } else { Reply::honest(&other, "", seen) };
+        let claimed = reply.with("x-linked-etag", format!("\"{}\"", "f".repeat(64)));
+        if seen.nth == 0 { claimed.cut(200_000) } else { claimed }
+    });
+    let hub = hub(&file, files.expect("a server").at("/blob"), gguf::sha256(&file));
+    let address = hub.at("/owner/tiny-GGUF/resolve/main/sub/tiny-Q4_0.gguf");
+    let folder = Folder::new();
+    let fetched = fetch(from_url(&address, &folder)).await.expect("the file");
+    assert!(fetched.verified && fetched.sha256 == gguf::sha256(&file), "{fetched:?}");
+    folder.must_hold("tiny-Q4_0.gguf", &file);
+    must_fail(from_url(&address, &Folder::new()), &["SHA-256", "nothing of it was kept"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_hub_refuses_is_said_plainly() {
     let file = model();
     let served = file.clone();
