@@ -24,5 +24,5 @@ async fn ask() -> zbus::Result<u32> {
     let reply = bus.call_method(Some(service), path, properties, "Get", &(service, "Metered")).await?;
     let body = reply.body();
     let value: Variant<'_> = body.deserialize()?;
-    u32::try_from(value).map_err(zbus::Error::from)
+    u32::try_from(value)
 }

@@ -13,8 +13,8 @@ use hob_link::fetch::{FetchError, FetchProgress, FetchRequest, Fetched, Source, 
 use std::path::PathBuf;
 
 /// Where the bytes come from, once the source has been asked.
-enum From {
-    Network(Client, Address),
+enum Bytes {
+    Network(Box<Client>, Address),
     File(PathBuf),
     Wheel(PathBuf, String),
 }
@@ -23,7 +23,7 @@ enum From {
 struct Wanted {
     name: String,
     facts: Facts,
-    from: From,
+    from: Bytes,
 }
 
 /// Gets a file into its place; `tell` hears how far it is.
@@ -63,18 +63,18 @@ fn look_up(request: &FetchRequest) -> Result<Wanted, FetchError> {
             let client = Client::new(request)?;
             let address = client.address(text)?;
             let facts = Facts { origin: address.shown(), ..Facts::default() };
-            Wanted { name: address.file_name(), facts, from: From::Network(client, address) }
+            Wanted { name: address.file_name(), facts, from: Bytes::Network(Box::new(client), address) }
         }
         Source::File(path) => {
             let facts =
                 Facts { origin: path.display().to_string(), promised: Some(local::size(path)?), ..Facts::default() };
-            Wanted { name: last_part(&path.to_string_lossy()), facts, from: From::File(path.clone()) }
+            Wanted { name: last_part(&path.to_string_lossy()), facts, from: Bytes::File(path.clone()) }
         }
         Source::Wheel { path, member } => {
             let (total, sha256) = local::look_into_wheel(path, member)?;
             let origin = format!("{}:{member}", path.display());
             let facts = Facts { origin, promised: Some(total), sha256, ..Facts::default() };
-            Wanted { name: last_part(member), facts, from: From::Wheel(path.clone(), member.clone()) }
+            Wanted { name: last_part(member), facts, from: Bytes::Wheel(path.clone(), member.clone()) }
         }
     };
     if let (Some(given), Some(theirs)) = (&given, &wanted.facts.sha256)
@@ -93,7 +93,7 @@ fn in_hub(request: &FetchRequest, meant: (&str, &str, &str)) -> Result<Wanted, F
     let file = hub::find(&client, &request.endpoint, meant, &request.patience)?;
     let facts =
         Facts { origin: file.address.shown(), promised: Some(file.size), sha256: file.sha256, ..Facts::default() };
-    Ok(Wanted { name: last_part(&file.path), facts, from: From::Network(client, file.address) })
+    Ok(Wanted { name: last_part(&file.path), facts, from: Bytes::Network(Box::new(client), file.address) })
 }
 
 fn last_part(path: &str) -> String {
@@ -129,12 +129,12 @@ fn fill(
 ) -> Result<Option<String>, FetchError> {
     part.slot().needs(part.facts.total.unwrap_or(0).saturating_sub(part.len()))?;
     match &wanted.from {
-        From::Network(client, address) => receive::receive(client, address, part, &request.patience, pace),
-        From::File(path) => {
+        Bytes::Network(client, address) => receive::receive(client, address, part, &request.patience, pace),
+        Bytes::File(path) => {
             part.restart()?;
             local::copy(path, part, pace).map(|()| None)
         }
-        From::Wheel(path, member) => {
+        Bytes::Wheel(path, member) => {
             part.restart()?;
             local::unpack(path, member, part, pace).map(|()| None)
         }

@@ -134,11 +134,7 @@ impl Store {
         let mut replies = host.request(ModelRequest::Measure(spec)).await?;
         while let Some(reply) = replies.next().await? {
             match reply {
-                ModelReply::Progress(share) => {
-                    if tell.send(Progress::of_share(stage, words, share)).await.is_err() {
-                        tracing::trace!("nobody hears how far it is");
-                    }
-                }
+                ModelReply::Progress(share) => Progress::of_share(stage, words, share).send(&tell).await,
                 ModelReply::Measured(measured) => return Ok(measured),
                 ModelReply::Failed(error) => return Err(error.into()),
                 _ => {}

@@ -42,6 +42,13 @@ impl Progress {
         Self { stage: stage.name(), text, share, done, total, rate, remaining }
     }
 
+    /// Tells it; nobody listening is no error.
+    pub async fn send(self, to: &tokio::sync::mpsc::Sender<Self>) {
+        if to.send(self).await.is_err() {
+            tracing::trace!("nobody hears how far it is");
+        }
+    }
+
     /// Of a task that knows its share.
     pub fn of_share(stage: &'static str, what: &str, share: f32) -> Self {
         let text = format!("{what}: {:.0} % …", share * 100.0);

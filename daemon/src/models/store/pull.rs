@@ -70,11 +70,7 @@ impl Store {
         let mut replies = host.request(FetchTask::Fetch(request)).await?;
         while let Some(reply) = replies.next().await? {
             match reply {
-                FetchReply::Progress(at) => {
-                    if tell.send(Progress::of_fetch(&name, &at)).await.is_err() {
-                        tracing::trace!("nobody hears how far it is");
-                    }
-                }
+                FetchReply::Progress(at) => Progress::of_fetch(&name, &at).send(&tell).await,
                 FetchReply::Done(fetched) => {
                     let (path, sha256, origin) = (fetched.path.display(), &fetched.sha256, &fetched.origin);
                     tracing::info!(%path, sha256, origin, verified = fetched.verified, "a model was pulled");
