@@ -58,7 +58,7 @@ async fn an_answer_is_as_likely_as_its_text() {
     for row in [&found[0], &found[1], &found[3]] {
         assert!((row[0] + whole).abs() < 0.05, "{row:?} is not {whole} over {tokens} tokens");
     }
-    assert!(found[2][0] > found[2][1] + 3.0 && found[2][0] > -1.0, "{:?}", found[2]);
+    assert!(found[2][0] > found[2][1] + 3.0, "{:?}", found[2]);
 }
 
 #[tokio::test]
