@@ -99,14 +99,8 @@ fn prepare(got: &Got, part: &mut Part<'_>) -> Result<(), Trouble> {
         part.restart()?;
         Err(Trouble::Passing(server(&got.at, what), Some(Duration::ZERO)))
     };
-    if let Some(digest) = promised_digest(got)
-        && (part.facts.sha256.is_none() || part.facts.learned)
-        && part.facts.sha256.as_ref() != Some(&digest)
-    {
-        if part.len() > 0 && part.facts.learned {
-            return again(part, "has another file than before");
-        }
-        (part.facts.sha256, part.facts.learned) = (Some(digest), true);
+    if !learn_digest(got, part) {
+        return again(part, "has another file than before");
     }
     let etag = got.own_header("etag").filter(|tag| tag.starts_with('"'));
     let length = got.own_header("content-length").and_then(|text| text.trim().parse::<u64>().ok());
@@ -140,10 +134,20 @@ fn prepare(got: &Got, part: &mut Part<'_>) -> Result<(), Trouble> {
     Ok(part.remember()?)
 }
 
-/// The SHA-256 that a hub names in the headers of its own answer, whoever then sends the file.
-fn promised_digest(got: &Got) -> Option<String> {
-    let text = got.first_header("x-linked-etag")?;
-    Some(text.trim_matches('"').to_ascii_lowercase()).filter(|digest| crate::hub::is_sha256(digest))
+/// Takes the SHA-256 that a hub names in the headers of its own answer, whoever then sends the file. `false`: it is
+/// another one than before.
+fn learn_digest(got: &Got, part: &mut Part<'_>) -> bool {
+    let named = got.first_header("x-linked-etag").map(|text| text.trim_matches('"').to_ascii_lowercase());
+    let Some(named) = named.filter(|digest| crate::hub::is_sha256(digest)) else { return true };
+    match &part.facts.sha256 {
+        // Given by the caller or a listing: that one counts.
+        Some(_) if !part.facts.learned => true,
+        Some(known) if *known != named && part.len() > 0 => false,
+        _ => {
+            (part.facts.sha256, part.facts.learned) = (Some(named), true);
+            true
+        }
+    }
 }
 
 /// `bytes FIRST-LAST/TOTAL` (RFC 9110, 14.4).

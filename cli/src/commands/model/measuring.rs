@@ -191,19 +191,7 @@ pub async fn eval(args: &Eval, hob: &Hob, screen: &Screen) -> Result<(), Failure
     let ids = if args.ids.is_empty() { &default[..] } else { &args.ids[..] };
     let mut models = Vec::new();
     for id in ids {
-        let mut found = Found { id: id.clone(), ..Found::default() };
-        if let Some(text) = &text {
-            let options = Options::new().with("text", text.clone()).with("window", args.window);
-            let result = follow(hob.evaluate(id, options).await?, screen).await?;
-            found.perplexity = result.get("perplexity").and_then(Value::as_f64);
-            found.tokens = result.get("tokens").and_then(Value::as_u64);
-        }
-        if let Some(asked) = &asked {
-            let prompts = serde_json::to_string(&questions::prompts(asked, &examples))?;
-            let options = Options::new().with("questions", prompts);
-            judge(&follow(hob.evaluate(id, options).await?, screen).await?, asked, &mut found)?;
-        }
-        models.push(found);
+        models.push(evaluate(id, text.as_deref(), args.window, asked.as_deref(), &examples, hob, screen).await?);
     }
     let differing = match models.as_slice() {
         [one, other] if asked.is_some() => Some(one.chosen.iter().zip(&other.chosen).filter(|(a, b)| a != b).count()),
@@ -211,6 +199,31 @@ pub async fn eval(args: &Eval, hob: &Hob, screen: &Screen) -> Result<(), Failure
     };
     let all = Evaluated { models, differing };
     Ok(screen.result(&all, |all, style| render_evaluated(all, own, style))?)
+}
+
+/// Evaluates one model.
+async fn evaluate(
+    id: &str,
+    text: Option<&str>,
+    window: u32,
+    asked: Option<&[Question]>,
+    examples: &[Question],
+    hob: &Hob,
+    screen: &Screen,
+) -> Result<Found, Failure> {
+    let mut found = Found { id: id.to_owned(), ..Found::default() };
+    if let Some(text) = text {
+        let options = Options::new().with("text", text.to_owned()).with("window", window);
+        let result = follow(hob.evaluate(id, options).await?, screen).await?;
+        found.perplexity = result.get("perplexity").and_then(Value::as_f64);
+        found.tokens = result.get("tokens").and_then(Value::as_u64);
+    }
+    if let Some(asked) = asked {
+        let prompts = serde_json::to_string(&questions::prompts(asked, examples))?;
+        let result = follow(hob.evaluate(id, Options::new().with("questions", prompts)).await?, screen).await?;
+        judge(&result, asked, &mut found)?;
+    }
+    Ok(found)
 }
 
 /// Counts the questions whose right answer is the likeliest.

@@ -74,17 +74,7 @@ fn write(
     let (from, target) = (text(from)?, text(to)?);
     logs::take_last_error();
     let (tell, told) = channel();
-    let worker = std::thread::spawn(move || {
-        // SAFETY: takes nothing and returns a plain value.
-        let mut params = unsafe { sys::llama_model_quantize_default_params() };
-        params.ftype = number as sys::llama_ftype;
-        params.nthread = threads as i32;
-        params.allow_requantize = true;
-        params.max_buf_size = BUFFER;
-        // SAFETY: both names are NUL-terminated and outlive the call, the parameters too.
-        let code = unsafe { sys::llama_model_quantize(from.as_ptr(), target.as_ptr(), &params) };
-        tell.send(code).is_ok()
-    });
+    let worker = std::thread::spawn(move || tell.send(call(&from, &target, number, threads)).is_ok());
     let code = loop {
         match told.recv_timeout(LOOK) {
             Ok(code) => break code,
@@ -101,6 +91,17 @@ fn write(
     }
     let why = logs::take_last_error().unwrap_or_else(|| "it gave no reason".into());
     Err(EngineError::Inference(format!("llama.cpp could not quantize it: {why}; is there room on the disk?")))
+}
+
+fn call(from: &CString, to: &CString, number: u32, threads: u32) -> u32 {
+    // SAFETY: takes nothing and returns a plain value.
+    let mut params = unsafe { sys::llama_model_quantize_default_params() };
+    params.ftype = number as sys::llama_ftype;
+    params.nthread = threads as i32;
+    params.allow_requantize = true;
+    params.max_buf_size = BUFFER;
+    // SAFETY: both names are NUL-terminated and outlive the call, the parameters too.
+    unsafe { sys::llama_model_quantize(from.as_ptr(), to.as_ptr(), &params) }
 }
 
 /// Checks the new file and gives it its name.
