@@ -1,7 +1,11 @@
 //! A small HTTP server that does as it is told: drop, lie, stall, redirect, go on without an end.
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -105,9 +109,27 @@ impl Reply {
 
 type Handler = dyn Fn(&Seen) -> Reply + Send + Sync;
 
+/// A certificate and its key.
+pub struct Tls(Arc<ServerConfig>);
+
+impl Tls {
+    /// Reads both from PEM files.
+    pub fn read(certificate: &Path, key: &Path) -> anyhow::Result<Self> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        let chain = vec![CertificateDer::from_pem_file(certificate)?];
+        let config = config.with_no_client_auth().with_single_cert(chain, PrivateKeyDer::from_pem_file(key)?)?;
+        Ok(Self(Arc::new(config)))
+    }
+}
+
+/// What a server and a client talk over.
+trait Wire: Read + Write {}
+impl<T: Read + Write> Wire for T {}
+
 /// A server on a port of its own; it serves until the test's process ends.
 pub struct Faulty {
-    /// `http://127.0.0.1:PORT`
+    /// `http://127.0.0.1:PORT`, or `https://localhost:PORT`
     pub address: String,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
@@ -115,16 +137,27 @@ pub struct Faulty {
 impl Faulty {
     /// Answers every request by the handler.
     pub fn start(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> std::io::Result<Self> {
+        Self::start_over(None, handler)
+    }
+
+    /// The same, encrypted.
+    pub fn start_tls(tls: Tls, handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> std::io::Result<Self> {
+        Self::start_over(Some(tls), handler)
+    }
+
+    fn start_over(tls: Option<Tls>, handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = format!("http://{}", listener.local_addr()?);
+        let at = listener.local_addr()?;
+        let address = if tls.is_some() { format!("https://localhost:{}", at.port()) } else { format!("http://{at}") };
+        let tls = tls.map(|tls| tls.0);
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let (log, handler): (_, Arc<Handler>) = (seen.clone(), Arc::new(handler));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (log, handler) = (log.clone(), handler.clone());
+                let (log, handler, tls) = (log.clone(), handler.clone(), tls.clone());
                 std::thread::spawn(move || {
                     // A client that is killed closes its end in mid-sentence.
-                    if let Err(error) = serve(&stream, &log, &*handler) {
+                    if let Err(error) = accept(stream, tls, &log, &*handler) {
                         eprintln!("a client left: {error}");
                     }
                 });
@@ -144,7 +177,20 @@ impl Faulty {
     }
 }
 
-fn serve(stream: &TcpStream, log: &Mutex<Vec<Seen>>, handler: &Handler) -> std::io::Result<()> {
+fn accept(
+    stream: TcpStream,
+    tls: Option<Arc<ServerConfig>>,
+    log: &Mutex<Vec<Seen>>,
+    handler: &Handler,
+) -> std::io::Result<()> {
+    let Some(config) = tls else { return serve(&mut &stream, log, handler) };
+    let mut wire = StreamOwned::new(ServerConnection::new(config).map_err(std::io::Error::other)?, stream);
+    serve(&mut wire, log, handler)?;
+    wire.conn.send_close_notify();
+    wire.flush()
+}
+
+fn serve(stream: &mut dyn Wire, log: &Mutex<Vec<Seen>>, handler: &Handler) -> std::io::Result<()> {
     let Some(mut seen) = read(stream)? else { return Ok(()) };
     {
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
@@ -158,12 +204,11 @@ fn serve(stream: &TcpStream, log: &Mutex<Vec<Seen>>, handler: &Handler) -> std::
     }
     reply.headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
     head.push_str("\r\n");
-    let mut to = stream;
-    to.write_all(head.as_bytes())?;
+    stream.write_all(head.as_bytes())?;
     send(stream, reply.body)
 }
 
-fn read(stream: &TcpStream) -> std::io::Result<Option<Seen>> {
+fn read(stream: &mut dyn Wire) -> std::io::Result<Option<Seen>> {
     let mut lines = BufReader::new(stream).lines();
     let Some(first) = lines.next().transpose()? else { return Ok(None) };
     let path = first.split(' ').nth(1).unwrap_or_default().to_string();
@@ -178,7 +223,7 @@ fn read(stream: &TcpStream) -> std::io::Result<Option<Seen>> {
     Ok(Some(Seen { nth: 0, path, headers }))
 }
 
-fn send(mut stream: &TcpStream, body: Body) -> std::io::Result<()> {
+fn send(stream: &mut dyn Wire, body: Body) -> std::io::Result<()> {
     match body {
         Body::Bytes(bytes) | Body::Cut(bytes) => stream.write_all(&bytes),
         Body::Silence(bytes) => {
@@ -209,7 +254,7 @@ fn send(mut stream: &TcpStream, body: Body) -> std::io::Result<()> {
     }
 }
 
-fn chunk(mut stream: &TcpStream, part: &[u8]) -> std::io::Result<()> {
+fn chunk(stream: &mut dyn Wire, part: &[u8]) -> std::io::Result<()> {
     let mut out = format!("{:x}\r\n", part.len()).into_bytes();
     out.extend(part);
     out.extend(b"\r\n");

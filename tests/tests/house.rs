@@ -31,7 +31,7 @@ const ONLY: [(&str, &[&str]); 7] = [
     ("libloading", &["hob-skill-host"]),
     // The fetch host alone has network code.
     ("ureq", &["hob-fetch-host"]),
-    ("rustls", &["hob-fetch-host"]),
+    ("rustls", &["hob-fetch-host", "hob-tests"]),
     ("zbus", &["hobd", "hob-sdk", "hob", "hob-tests"]),
 ];
 

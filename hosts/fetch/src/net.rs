@@ -177,13 +177,20 @@ fn broken(at: &Address, error: ureq::Error) -> Trouble {
     match error {
         ureq::Error::HostNotFound => Trouble::Passing(offline(host, "its name is not known"), None),
         ureq::Error::ConnectionFailed => Trouble::Passing(offline(host, "no connection"), None),
-        ureq::Error::Io(error) => Trouble::Passing(broken_off(at, &error), None),
+        ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(error) => Trouble::Lasting(untrusted(host, error)),
+            None => Trouble::Passing(broken_off(at, &error), None),
+        },
         ureq::Error::Timeout(_) => Trouble::Passing(offline(host, "no answer in time"), None),
-        ureq::Error::Rustls(error) => Trouble::Lasting(FetchError::Server(format!(
-            "{host} could not be trusted: {error}; is this machine's clock right, and does a proxy read along?"
-        ))),
+        ureq::Error::Rustls(error) => Trouble::Lasting(untrusted(host, &error)),
         other => Trouble::Passing(server(at, &format!("can't be understood: {other}")), None),
     }
+}
+
+fn untrusted(host: &str, error: &rustls::Error) -> FetchError {
+    FetchError::Server(format!(
+        "{host} could not be trusted: {error}; is this machine's clock right, are its certificates installed, and does a proxy read along?"
+    ))
 }
 
 fn offline(host: &str, why: &str) -> FetchError {

@@ -6,6 +6,7 @@ mod faults;
 mod imports;
 mod killed;
 mod sources;
+mod tls;
 
 use hob_link::fetch::{FetchError, FetchReply, FetchRequest, FetchTask, Fetched, Patience, Source};
 use hob_link::supervisor::{Host, HostSpec};
@@ -69,13 +70,21 @@ fn from_url(url: &str, folder: &Folder) -> FetchRequest {
 }
 
 async fn start() -> FetchHost {
-    let program: PathBuf = programs().join("hob-fetch-host");
-    FetchHost::spawn(&HostSpec { kind: "fetch", program, args: Vec::new() }).await.expect("the fetch host starts")
+    spawn("hob-fetch-host", Vec::new()).await
+}
+
+async fn spawn(program: &str, args: Vec<String>) -> FetchHost {
+    // A name with a slash is another program's, which starts the host in its turn.
+    let program: PathBuf = programs().join(program);
+    FetchHost::spawn(&HostSpec { kind: "fetch", program, args }).await.expect("the fetch host starts")
 }
 
 /// Runs a fetch to its end.
 async fn fetch(request: FetchRequest) -> Result<Fetched, FetchError> {
-    let host = start().await;
+    fetch_with(&start().await, request).await
+}
+
+async fn fetch_with(host: &FetchHost, request: FetchRequest) -> Result<Fetched, FetchError> {
     let mut replies = host.request(FetchTask::Fetch(request)).await.expect("asked");
     loop {
         match replies.next().await.expect("the host lives").expect("a last reply") {
