@@ -282,6 +282,10 @@ def main():
     if missing:
         with locked(a.dest):
             fill(a.dest, missing)
+    for name in names:
+        if not a.check and not os.path.exists(os.path.join(a.dest, ".store", f"{name}.json")):
+            with contextlib.suppress(OSError):  # a folder that cannot be written: hobd then knows no origin
+                describe(a.dest, name)
     print(a.dest)
 
 

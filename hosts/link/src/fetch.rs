@@ -75,7 +75,7 @@ pub struct FetchRequest {
     pub replace: bool,
     /// Most bytes a second; 0 for no limit.
     pub bytes_per_second: u64,
-    /// The hub that `hf:` names are looked up in, e.g. "https://huggingface.co".
+    /// The hub that `hf:` names are looked up in, e.g. `https://huggingface.co`.
     pub endpoint: String,
     /// Sent to the endpoint, and to no other host.
     pub token: Option<String>,
