@@ -46,7 +46,7 @@ install_all() {
     [ -x "$RELEASE/hobd" ] || die "nothing is built yet: run \`make build\` first"
     put 755 "$RELEASE/hob" "$prefix/bin/hob"
     put 755 "$RELEASE/hobd" "$prefix/bin/hobd"
-    for host in model skill extract; do put 755 "$RELEASE/hob-$host-host" "$libexec/hob-$host-host"; done
+    for host in model skill extract fetch; do put 755 "$RELEASE/hob-$host-host" "$libexec/hob-$host-host"; done
     for file in "$RELEASE"/llama/*.so "$RELEASE"/llama/*.so.[0-9]; do put 644 "$file" "$llama/$(basename "$file")"; done
     for skill in "$RELEASE"/skills/*/; do
         id=$(basename "$skill")
@@ -54,6 +54,7 @@ install_all() {
     done
     fill 644 "$ROOT/systemd/hobd.service" "$units/hobd.service"
     fill 644 "$ROOT/systemd/org.hob.Hob1.service" "$services/org.hob.Hob1.service"
+    put 644 "$ROOT/daemon/data/catalogue.toml" "$prefix/share/hob/catalogue.toml"
     for file in README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE; do put 644 "$ROOT/$file" "$prefix/share/doc/hob/$file"; done
     completion bash "$prefix/share/bash-completion/completions/hob"
     completion zsh "$prefix/share/zsh/site-functions/_hob"

@@ -99,8 +99,21 @@ def record(folder, name):
         with open(partial, "w", encoding="utf-8") as f:
             json.dump(marker, f, indent=1)
         os.replace(partial, os.path.join(folder, MARKER))
+        describe(folder, name)
     except OSError as e:
         say(f"note: {e}; the next check reads the whole file again")
+
+
+def describe(folder, name):
+    """Write down for hobd where the file comes from, as `hob model pull` does for what it gets."""
+    source, weights, size, digest = FILES[name]
+    origin = source["package"] + ("" if weights is None else f", converted to GGUF ({weights})")
+    store = os.path.join(folder, ".store")
+    os.makedirs(store, exist_ok=True)
+    partial = os.path.join(store, f"{name}.json.{os.getpid()}")
+    with open(partial, "w", encoding="utf-8") as f:
+        json.dump({"sha256": digest, "bytes": size, "verified": True, "origin": origin}, f, indent=1)
+    os.replace(partial, os.path.join(store, f"{name}.json"))
 
 
 def is_good(folder, name):
@@ -269,6 +282,10 @@ def main():
     if missing:
         with locked(a.dest):
             fill(a.dest, missing)
+    for name in names:
+        if not a.check and not os.path.exists(os.path.join(a.dest, ".store", f"{name}.json")):
+            with contextlib.suppress(OSError):  # a folder that cannot be written: hobd then knows no origin
+                describe(a.dest, name)
     print(a.dest)
 
 

@@ -28,7 +28,7 @@ pub enum Command {
     /// Choose what is indexed, and see how far it is
     #[command(subcommand)]
     Index(index::Index),
-    /// See, load and check models
+    /// Get, see, load, measure and check models
     #[command(subcommand)]
     Model(model::Model),
     /// See skills, and call one directly
@@ -105,6 +105,16 @@ mod tests {
             "hob model load m",
             "hob model unload m",
             "hob model check m",
+            "hob model pull",
+            "hob model pull hf:o/n:Q4_0 --name n --sha256 00 --replace --limit 500 --metered --plain-http",
+            "hob model recommend",
+            "hob model import /a --name n --dry-run",
+            "hob model remove m --dry-run",
+            "hob model default",
+            "hob model default m",
+            "hob model quantize m Q4_0 --name n --requantize --threads 2",
+            "hob model bench m --prompt 128 --answer 16 --rounds 2",
+            "hob model eval a b --questions q.csv --examples e.csv --limit 9 --text t --window 256",
             "hob skill list",
             "hob skill show org.hob.clock",
             "hob skill call --json org.hob.clock SetTimer {}",

@@ -2,7 +2,7 @@
 //!
 //! This file owns the rule that Ctrl-C cancels the request in the daemon, and that a second one does not wait for it.
 
-use hob_sdk::client::{Answer, DeltaKind, Details, Request, Update, details_to_json};
+use hob_sdk::client::{Answer, DeltaKind, Details, Finished, Request, Update, details_to_json};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -44,6 +44,7 @@ impl Follower<'_> {
         let mut shown = Shown::default();
         let ended = self.updates(&mut request, &mut shown).await;
         self.screen.clear_status()?;
+        let ended = ended.and_then(|end| Ok(end.into_answer()?));
         if !self.screen.json {
             if let Ok(answer) = &ended {
                 // A daemon that sent no pieces still sends the whole.
@@ -60,6 +61,14 @@ impl Follower<'_> {
         ended
     }
 
+    /// Follows a task that has a result instead of an answer, showing how far it is.
+    pub async fn follow_task(&mut self, mut request: Request, waiting: &str) -> Result<Details, Failure> {
+        self.screen.status(&self.screen.error_style().dim(waiting))?;
+        let ended = self.updates(&mut request, &mut Shown::default()).await;
+        self.screen.clear_status()?;
+        Ok(ended?.into_result()?)
+    }
+
     /// Shows a piece of the answer, apart from the thinking before it.
     fn show(&self, text: &str, shown: &mut Shown) -> Result<(), Failure> {
         if text.is_empty() {
@@ -74,7 +83,7 @@ impl Follower<'_> {
         Ok(self.screen.write(&self.screen.style().clean(text))?)
     }
 
-    async fn updates(&mut self, request: &mut Request, shown: &mut Shown) -> Result<Answer, Failure> {
+    async fn updates(&mut self, request: &mut Request, shown: &mut Shown) -> Result<Finished, Failure> {
         let mut cancelled = false;
         loop {
             let update = tokio::select! {
@@ -90,7 +99,7 @@ impl Follower<'_> {
             };
             match update {
                 Some(Ok(Update::Finished(_))) if cancelled => return Err(Failure::Interrupted),
-                Some(Ok(Update::Finished(end))) => return Ok(end.into_answer()?),
+                Some(Ok(Update::Finished(end))) => return Ok(end),
                 Some(Ok(Update::Delta { kind, text })) => self.delta(&kind, &text, shown)?,
                 Some(Ok(Update::Event { kind, details })) => self.event(&kind, &details, shown.is_empty())?,
                 Some(Ok(Update::Confirm { action, .. })) => {

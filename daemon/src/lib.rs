@@ -27,6 +27,7 @@ use hob_index::types::IndexStatus;
 use hob_index::{Index, IndexOptions};
 use models::checks::Checks;
 use models::embedder::BlockingEmbedder;
+use models::store::{Chosen, Store, StoreSetup};
 use models::{Models, Residency};
 use paths::Paths;
 use settings::{KeepOnDisk, Settings};
@@ -44,6 +45,10 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct Daemon {
     /// The models.
     pub models: Arc<Models>,
+    /// The ways of models into their folder and out of it.
+    pub store: Store,
+    /// What was chosen as defaults.
+    pub chosen: Arc<Chosen>,
     /// The user's files.
     pub index: Index,
     /// The index's counters, watched.
@@ -67,7 +72,10 @@ impl Daemon {
         forget_what_is_not_allowed(paths, settings.cache.disk);
         let checks = Checks::open(paths.state.join("checks.json"));
         let decisions = Arc::new(Decisions::default());
-        let models = Arc::new(Models::new(residency(paths, settings), checks, decisions.clone()));
+        let chosen = Arc::new(Chosen::open(paths.state.join("default-models.json")));
+        let residency = residency(paths, settings, chosen.clone());
+        let models = Arc::new(Models::new(residency, checks, decisions.clone()));
+        let store = Store::new(store_setup(paths, settings), models.clone());
         let extractor =
             Arc::new(HostExtractor::new(paths.host("hob-extract-host"), max_file(settings), runtime.clone()));
         let embedder = Arc::new(BlockingEmbedder::new(models.clone(), runtime.clone()));
@@ -87,6 +95,8 @@ impl Daemon {
         let assistant = Assistant::new(models.clone(), index.clone(), skills.clone(), extractor.clone(), setup);
         Ok(Arc::new(Self {
             models,
+            store,
+            chosen,
             index,
             index_status,
             skills,
@@ -127,12 +137,23 @@ impl Daemon {
     }
 }
 
-fn residency(paths: &Paths, settings: &Settings) -> Residency {
+fn store_setup(paths: &Paths, settings: &Settings) -> StoreSetup {
+    StoreSetup {
+        folder: paths.models(),
+        fetch_host: paths.host("hob-fetch-host"),
+        model_host: paths.host("hob-model-host"),
+        catalogues: paths.catalogues(),
+        pull: settings.pull.clone(),
+    }
+}
+
+fn residency(paths: &Paths, settings: &Settings, chosen: Arc<Chosen>) -> Residency {
     let mut folders = vec![paths.models()];
     folders.extend(settings.models.folders.iter().map(|f| f.get_ref().clone()));
     Residency {
         folders,
         program: paths.host("hob-model-host"),
+        chosen,
         chat: settings.models.chat.clone(),
         embedding: settings.models.embedding.clone(),
         idle: Duration::from_secs(*settings.models.idle_unload_seconds.get_ref()),

@@ -40,6 +40,12 @@ impl Paths {
         vec![PathBuf::from("/etc/hob/hob.toml"), self.config.join("hob.toml")]
     }
 
+    /// Files with the catalogue of models, strongest first.
+    pub fn catalogues(&self) -> Vec<PathBuf> {
+        let shared = self.program.join("../share/hob/catalogue.toml");
+        vec![self.config.join("catalogue.toml"), PathBuf::from("/etc/hob/catalogue.toml"), shared]
+    }
+
     /// The folder that holds the default models.
     pub fn models(&self) -> PathBuf {
         self.data.join("models")

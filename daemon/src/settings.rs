@@ -10,6 +10,8 @@ use toml::Spanned;
 pub struct Settings {
     /// Which models, where, for how long.
     pub models: ModelSettings,
+    /// How models are got.
+    pub pull: PullSettings,
     /// What may be used of the machine's memory.
     pub memory: MemorySettings,
     /// What is indexed.
@@ -41,6 +43,31 @@ pub struct ModelSettings {
     pub context: Spanned<u32>,
     /// Threads for generating; 0 takes all cores.
     pub threads: Spanned<u32>,
+}
+
+/// `[pull]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PullSettings {
+    /// The hub that `hf:` names are looked up in, unless `HF_ENDPOINT` names another.
+    pub hub: String,
+    /// Most KiB a second; 0 for no limit.
+    pub kib_per_second: Spanned<u64>,
+    /// What happens on a connection that costs by what it carries.
+    pub metered: Metered,
+}
+
+/// What happens on a connection that costs by what it carries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Metered {
+    /// Ask first.
+    #[default]
+    Ask,
+    /// Go on.
+    Allow,
+    /// Refuse.
+    Refuse,
 }
 
 /// `[memory]`
@@ -134,6 +161,13 @@ impl Default for ModelSettings {
     }
 }
 
+impl Default for PullSettings {
+    fn default() -> Self {
+        let hub = "https://huggingface.co".to_string();
+        Self { hub, kib_per_second: Spanned::new(0..0, 0), metered: Metered::default() }
+    }
+}
+
 impl Default for MemorySettings {
     fn default() -> Self {
         Self { budget_mib: Spanned::new(0..0, 0) }
@@ -178,6 +212,7 @@ impl Settings {
         in_range(text, "models.idle_unload_seconds", &self.models.idle_unload_seconds, 5, 86_400)?;
         in_range(text, "models.check_after_seconds", &self.models.check_after_seconds, 0, 86_400)?;
         in_range(text, "models.threads", &self.models.threads, 0, 256)?;
+        in_range(text, "pull.kib_per_second", &self.pull.kib_per_second, 0, 1 << 30)?;
         in_range(text, "index.max_file_mib", &self.index.max_file_mib, 1, 4_096)?;
         in_range(text, "cache.memory_mib", &self.cache.memory_mib, 0, 65_536)?;
         in_range(text, "cache.disk_mib", &self.cache.disk_mib, 1, 1_048_576)?;

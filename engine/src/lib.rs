@@ -4,6 +4,7 @@
 //! Must not know: llama.cpp, D-Bus, files other than models.
 
 pub mod gguf;
+pub mod measure;
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -39,12 +40,15 @@ pub enum ModelRequest {
         /// The text, without any template.
         text: String,
     },
+    /// Measure a model, or write it anew: instead of [`ModelRequest::Load`], the first and only request of
+    /// a host. Answered by any number of [`ModelReply::Progress`] and then [`ModelReply::Measured`].
+    Measure(measure::MeasureSpec),
 }
 
 /// What a model host answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ModelReply {
-    /// Share of the model read so far, 0 to 1.
+    /// Share of the model read, or of a measurement done, so far: 0 to 1.
     Progress(f32),
     /// The model is ready.
     Loaded(ModelInfo),
@@ -75,6 +79,8 @@ pub enum ModelReply {
     Scores(Vec<f32>),
     /// A token count.
     Tokens(u32),
+    /// What a measurement found.
+    Measured(measure::Measured),
     /// The request failed; the host goes on.
     Failed(EngineError),
 }

@@ -3,6 +3,8 @@
 //! Everything is private to the test and gone with it. Nothing sleeps: names are waited for on the
 //! bus, processes by their end. Tests that need the models skip loudly without `HOB_TEST_MODELS`.
 
+pub mod faulty;
+pub mod gguf;
 pub mod raw;
 pub mod stand_in;
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Which of our own crates each crate may depend on (dev-dependencies aside).
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("hob-engine", &[]),
     ("hob-index", &[]),
     ("hob-sdk", &[]),
@@ -15,6 +15,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     // The skill host speaks the ABI, which the SDK defines.
     ("hob-skill-host", &["hob-link", "hob-sdk"]),
     ("hob-extract-host", &["hob-link"]),
+    ("hob-fetch-host", &["hob-engine", "hob-link"]),
     ("hob-skill-clock", &["hob-sdk"]),
     ("hob-skill-files", &["hob-sdk"]),
     ("hob", &["hob-sdk"]),
@@ -23,11 +24,14 @@ const ALLOWED: [(&str, &[&str]); 12] = [
 ];
 
 /// Who alone may depend on what.
-const ONLY: [(&str, &[&str]); 5] = [
+const ONLY: [(&str, &[&str]); 7] = [
     ("llama-cpp-2", &["hob-model-host"]),
     ("tantivy", &["hob-index"]),
     ("sled", &["hob-index"]),
     ("libloading", &["hob-skill-host"]),
+    // The fetch host alone has network code.
+    ("ureq", &["hob-fetch-host"]),
+    ("rustls", &["hob-fetch-host", "hob-tests"]),
     ("zbus", &["hobd", "hob-sdk", "hob", "hob-tests"]),
 ];
 
@@ -91,6 +95,84 @@ fn crates_depend_in_one_direction() {
             assert!(!needs.contains(library) || only.contains(&name.as_str()), "{name} must not depend on {library}");
         }
     }
+}
+
+/// Crates that speak over the network.
+const NETWORK: [&str; 12] = [
+    "ureq",
+    "rustls",
+    "native-tls",
+    "openssl",
+    "hyper",
+    "reqwest",
+    "curl",
+    "attohttpc",
+    "minreq",
+    "isahc",
+    "h2",
+    "quinn",
+];
+
+/// Everything that a package is built from.
+fn whole_tree(metadata: &Value, name: &str) -> BTreeSet<String> {
+    let nodes = metadata["resolve"]["nodes"].as_array().expect("nodes");
+    let named = |id: &str| id.rsplit(['/', '#']).next().unwrap_or(id).split('@').next().unwrap_or(id).to_string();
+    let packages = metadata["packages"].as_array().expect("packages");
+    let root = packages.iter().find(|package| package["name"] == name).expect("a package");
+    let (mut seen, mut open) = (BTreeSet::new(), vec![root["id"].as_str().expect("an id").to_string()]);
+    while let Some(id) = open.pop() {
+        if !seen.insert(id.clone()) {
+            continue;
+        }
+        let node = nodes.iter().find(|node| node["id"] == *id).expect("a node");
+        for dependency in node["deps"].as_array().expect("dependencies") {
+            let kinds = dependency["dep_kinds"].as_array().expect("kinds");
+            if kinds.iter().any(|kind| kind["kind"].is_null()) {
+                open.push(dependency["pkg"].as_str().expect("an id").to_string());
+            }
+        }
+    }
+    let by_id = |id: &String| packages.iter().find(|p| p["id"] == **id).and_then(|p| p["name"].as_str());
+    seen.iter().map(|id| by_id(id).map_or_else(|| named(id), str::to_string)).collect()
+}
+
+#[test]
+fn only_the_fetch_host_has_network_code() {
+    let metadata = metadata();
+    for program in
+        ["hobd", "hob-model-host", "hob-skill-host", "hob-extract-host", "hob", "hob-skill-clock", "hob-skill-files"]
+    {
+        let tree = whole_tree(&metadata, program);
+        let found: Vec<_> = NETWORK.iter().filter(|name| tree.contains(**name)).collect();
+        assert!(found.is_empty(), "{program} is built from {found:?}");
+    }
+    assert!(whole_tree(&metadata, "hob-fetch-host").contains("rustls"), "the list of crates is read wrongly");
+    for folder in [
+        "daemon",
+        "engine",
+        "index",
+        "hosts/link",
+        "hosts/model",
+        "hosts/skill",
+        "hosts/extract",
+        "sdk",
+        "cli",
+        "skills",
+    ] {
+        for file in sources(&project().join(folder).join(if folder == "skills" { "" } else { "src" })) {
+            let text = std::fs::read_to_string(&file).expect("a source file");
+            for word in ["TcpStream", "TcpListener", "UdpSocket"] {
+                assert!(!text.contains(word), "{} uses {word}", file.display());
+            }
+        }
+    }
+}
+
+/// All Rust files below a folder.
+fn sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+    let below = |path: std::path::PathBuf| if path.is_dir() { sources(&path) } else { vec![path] };
+    entries.flat_map(below).filter(|path| path.extension().is_some_and(|end| end == "rs")).collect()
 }
 
 #[test]

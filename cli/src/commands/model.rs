@@ -1,5 +1,9 @@
 //! `hob model`: the models on disk and in memory.
 
+mod getting;
+mod measuring;
+mod questions;
+
 use std::path::Path;
 
 use clap::{Args, Subcommand};
@@ -26,6 +30,22 @@ pub enum Model {
     Unload(Id),
     /// Find out whether a model can be trusted to write answers from your files
     Check(Id),
+    /// Get a model; without a name, see which ones suit this machine
+    Pull(getting::Pull),
+    /// See which models suit this machine, and why
+    Recommend,
+    /// Use models that other programs have got, without copying them
+    Import(getting::Import),
+    /// Delete a model, and see what that frees
+    Remove(getting::Remove),
+    /// Choose the model that is used when none is named
+    Default(getting::Default),
+    /// Write a model with smaller weights, beside the old one
+    Quantize(measuring::Quantize),
+    /// Measure how fast a model is on this machine
+    Bench(measuring::Bench),
+    /// Measure how good a model is, or what its compression cost
+    Eval(measuring::Eval),
 }
 
 /// A model's name.
@@ -60,6 +80,14 @@ pub async fn run(args: &Model, hob: &Hob, screen: &Screen) -> Result<(), Failure
             let model = known.ok_or_else(|| Failure::Local(format!("there is no model {id}; see hob model list")))?;
             Ok(screen.result(&model, render_model)?)
         }
+        Model::Pull(args) => getting::pull(args, hob, screen).await,
+        Model::Recommend => getting::recommend(hob, screen).await,
+        Model::Import(args) => getting::import(args, hob, screen).await,
+        Model::Remove(args) => getting::remove(args, hob, screen).await,
+        Model::Default(args) => getting::default(args, hob, screen).await,
+        Model::Quantize(args) => measuring::quantize(args, hob, screen).await,
+        Model::Bench(args) => measuring::bench(args, hob, screen).await,
+        Model::Eval(args) => measuring::eval(args, hob, screen).await,
         Model::Load(id) => {
             let id = &id.name()?;
             let details = busy(screen, &format!("Loading {id} …"), models.load(id, &Options::new())).await?;
@@ -94,7 +122,8 @@ async fn busy(
 
 fn render_list(models: &[ModelInfo], style: &Style) -> String {
     if models.is_empty() {
-        return "No model is installed; put a GGUF file into ~/.local/share/hob/models, or run `make models`.\n"
+        return "No model is installed; `hob model pull` says which suit this machine. Or put a GGUF file into \
+                ~/.local/share/hob/models, or run `make models`.\n"
             .to_owned();
     }
     let rows: Vec<Vec<Cell>> = models.iter().map(|model| row(model, style)).collect();
@@ -147,12 +176,18 @@ fn render_model(model: &ModelInfo, style: &Style) -> String {
         ("memory", model.resident_bytes.filter(|size| *size > 0).map(bytes).unwrap_or_default()),
         ("kernels", model.backend.clone().unwrap_or_default()),
         ("answers", if model.answers.is_empty() { String::new() } else { format!("{}{score}", model.answers) }),
+        ("from", model.origin.clone().unwrap_or_default()),
+        ("sha256", model.sha256.as_ref().map(|digest| proof(digest, model.verified)).unwrap_or_default()),
         ("problem", model.problem.clone().unwrap_or_default()),
     ];
     for (name, fact) in facts.iter().filter(|(_, fact)| !fact.is_empty()) {
         out.push_str(&format!("  {}: {}\n", style.dim(name), style.line(fact)));
     }
     out
+}
+
+fn proof(digest: &str, verified: bool) -> String {
+    format!("{digest} ({})", if verified { "as its source promised" } else { "computed here" })
 }
 
 fn render_loaded(id: &str, details: &Value, style: &Style) -> String {
@@ -231,7 +266,7 @@ mod tests {
 
     #[test]
     fn without_models_it_says_what_to_do() {
-        assert!(render_list(&[], &Style::plain()).contains("put a GGUF file into"));
+        assert!(render_list(&[], &Style::plain()).contains("hob model pull"));
     }
 
     #[test]

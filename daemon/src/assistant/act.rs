@@ -45,7 +45,7 @@ impl Assistant {
     async fn confirm(&self, ask: &Ask<'_>, title: &str, call: &ToolCall) -> Result<(), HobError> {
         let (agreed, word) = oneshot::channel();
         let action = format!("{title} ({} of {}) with {}", call.intent, call.skill, call.arguments);
-        send(ask.updates, Update::Confirm { action: action.clone(), call: call.clone(), agreed }).await;
+        send(ask.updates, Update::Confirm { action: action.clone(), call: Some(call.clone()), agreed }).await;
         match word.await {
             Ok(true) => Ok(()),
             Ok(false) => Err(HobError::new(Kind::Confirmation, format!("not done, as you said no: {action}"))),

@@ -124,8 +124,8 @@ pub enum Update {
     Confirm {
         /// What will happen, in one sentence.
         action: String,
-        /// The call in question.
-        call: ToolCall,
+        /// The call in question, where it is one.
+        call: Option<ToolCall>,
         /// Takes the user's word; dropped means no.
         agreed: oneshot::Sender<bool>,
     },
@@ -147,6 +147,8 @@ pub enum Event {
     ToolResult(ToolCall),
     /// The model wants one of the caller's tools called.
     ClientCall(ClientCall),
+    /// How far a long task is.
+    Progress(crate::models::store::Progress),
     /// A sentence for the user that is not part of the answer.
     Notice {
         /// The sentence.

@@ -57,7 +57,9 @@ impl AssistantInterface {
         let guest = self.door.meet(&header, connection).await?;
         let place = guest.take_place(size(&prompt, &options)).await?;
         let (daemon, caller) = (self.daemon.clone(), guest.caller.clone());
-        let work = move |updates| async move { daemon.assistant.ask(&prompt, &options, &caller, &updates).await };
+        let work = move |updates| async move {
+            daemon.assistant.ask(&prompt, &options, &caller, &updates).await.map(convert::answer)
+        };
         Ok(request::start(guest, place, &token, work).await?)
     }
 

@@ -4,6 +4,7 @@ use super::dict::{Dict, DictBuilder};
 use crate::assistant::{Answer, Citation, ClientCall, Event, ToolCall, Usage};
 use crate::governor::Conditions;
 use crate::models::ModelStatus;
+use crate::models::store::Progress;
 use crate::skills::{RoutedCall, SkillStatus};
 use hob_engine::{Role, TokenLogprob};
 use hob_index::types::{Hit, IndexState, IndexStatus};
@@ -84,8 +85,21 @@ pub fn event(event: Event) -> (&'static str, Dict) {
         Event::ToolCall(call) => ("tool_call", tool_call(call)),
         Event::ToolResult(call) => ("tool_result", tool_call(call)),
         Event::ClientCall(call) => ("tool_call", client_call(call)),
+        Event::Progress(progress) => ("progress", self::progress(progress)),
         Event::Notice { text } => ("notice", DictBuilder::default().put("text", text).done()),
     }
+}
+
+fn progress(progress: Progress) -> Dict {
+    DictBuilder::default()
+        .put("stage", progress.stage)
+        .put("text", progress.text)
+        .put_some("share", progress.share)
+        .put("done_bytes", progress.done)
+        .put("total_bytes", progress.total)
+        .put("bytes_per_second", progress.rate)
+        .put_some("seconds_left", progress.remaining)
+        .done()
 }
 
 /// A search hit.

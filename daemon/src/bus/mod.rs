@@ -10,6 +10,8 @@ mod dict;
 mod door;
 mod error;
 mod index;
+mod metered;
+mod model_work;
 mod models;
 mod openai;
 mod outlet;
@@ -40,7 +42,7 @@ pub fn serve(builder: connection::Builder<'static>, daemon: &Arc<crate::Daemon>)
         .serve_at(ROOT, assistant::AssistantInterface { daemon: daemon(), door: door() })
         .serve_at(ROOT, text::TextInterface { daemon: daemon(), door: door() })
         .serve_at(ROOT, index::IndexInterface { daemon: daemon(), door: door() })
-        .serve_at(ROOT, models::ModelsInterface { daemon: daemon() })
+        .serve_at(ROOT, models::ModelsInterface { daemon: daemon(), door: door() })
         .serve_at(ROOT, SkillsInterface { daemon: daemon(), door: door() })
         .serve_at(ROOT, daemon::DaemonInterface { daemon: daemon() })
         .serve_at(ROOT, zbus::fdo::ObjectManager);

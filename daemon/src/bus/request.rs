@@ -9,7 +9,7 @@ use super::door::{Guest, Place};
 use super::error::BusError;
 use super::outlet::{Outlet, Said};
 use super::{ROOT, convert};
-use crate::assistant::{Answer, Update};
+use crate::assistant::Update;
 use crate::error::{HobError, Kind};
 use std::collections::VecDeque;
 use std::future::Future;
@@ -91,7 +91,8 @@ impl Request {
     #[zbus(signal)]
     pub async fn delta(emitter: &SignalEmitter<'_>, kind: &str, text: &str) -> zbus::Result<()>;
 
-    /// A step on the way. kind: "route", "citation", "tool_call", "tool_result" or "notice".
+    /// A step on the way. kind: "route", "citation", "tool_call", "tool_result", "progress" or
+    /// "notice".
     #[zbus(signal)]
     pub async fn event(emitter: &SignalEmitter<'_>, kind: &str, details: Dict) -> zbus::Result<()>;
 
@@ -130,7 +131,7 @@ pub fn path(caller: Option<&UniqueName<'_>>, token: &str) -> Result<OwnedObjectP
 pub async fn start<W, F>(guest: Guest, place: Place, token: &str, work: W) -> Result<OwnedObjectPath, HobError>
 where
     W: FnOnce(mpsc::Sender<Update>) -> F,
-    F: Future<Output = Result<Answer, HobError>> + Send + 'static,
+    F: Future<Output = Result<Dict, HobError>> + Send + 'static,
 {
     let path = path(guest.name(), token)?;
     let (cancel, confirms) = (Arc::new(Notify::new()), Arc::new(Confirms::default()));
@@ -182,7 +183,7 @@ struct Running {
     cancel: Arc<Notify>,
 }
 
-type Work = Pin<Box<dyn Future<Output = Result<Answer, HobError>> + Send>>;
+type Work = Pin<Box<dyn Future<Output = Result<Dict, HobError>> + Send>>;
 
 impl Running {
     async fn run(mut self, work: Work, updates: mpsc::Receiver<Update>) {
@@ -207,7 +208,7 @@ impl Running {
     }
 
     /// Runs the work to its end and tells what it says. Returning early drops it, which cancels it.
-    async fn follow(&mut self, mut work: Work, mut updates: mpsc::Receiver<Update>) -> Result<Answer, HobError> {
+    async fn follow(&mut self, mut work: Work, mut updates: mpsc::Receiver<Update>) -> Result<Dict, HobError> {
         let mut ended = None;
         let mut silent = false;
         loop {
@@ -279,15 +280,15 @@ fn said(update: Update, confirms: &Confirms) -> Said {
         }
         Update::Confirm { action, call, agreed } => {
             confirms.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(agreed);
-            Said::Confirm { action, details: convert::tool_call(call) }
+            Said::Confirm { action, details: call.map(convert::tool_call).unwrap_or_default() }
         }
     }
 }
 
 /// The arguments of `Finished`.
-fn result(ended: Result<Answer, HobError>) -> (u32, Dict) {
+fn result(ended: Result<Dict, HobError>) -> (u32, Dict) {
     match ended {
-        Ok(answer) => (DONE, convert::answer(answer)),
+        Ok(result) => (DONE, result),
         Err(error) => {
             let status = if error.kind == Kind::Cancelled { CANCELLED } else { FAILED };
             let message = error.message.clone();

@@ -4,7 +4,7 @@ use super::ask_options::{priority, request_token};
 use super::dict::{Dict, Options};
 use super::door::Door;
 use super::error::BusError;
-use super::request;
+use super::{convert, request};
 use crate::assistant::{TextOptions, TextTask, check_text_task};
 use crate::error::HobError;
 use std::path::PathBuf;
@@ -83,8 +83,9 @@ impl TextInterface {
         let guest = self.door.meet(header, connection).await?;
         let place = guest.take_place(text.len()).await?;
         let (daemon, caller) = (self.daemon.clone(), guest.caller.clone());
-        let work =
-            move |updates| async move { daemon.assistant.text_task(task, &text, &options, &caller, &updates).await };
+        let work = move |updates| async move {
+            daemon.assistant.text_task(task, &text, &options, &caller, &updates).await.map(convert::answer)
+        };
         Ok(request::start(guest, place, &token, work).await?)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::catalogue::{self, Entry};
 use super::checks::Checks;
+use super::store::Chosen;
 use crate::decisions::{Decisions, Deed};
 use crate::error::{HobError, Kind};
 use crate::governor::{Conditions, resident_bytes};
@@ -34,6 +35,8 @@ pub struct Residency {
     pub folders: Vec<PathBuf>,
     /// The model host's program.
     pub program: PathBuf,
+    /// What the user chose, before the settings.
+    pub chosen: Arc<Chosen>,
     /// Id of the wanted chat model; empty for the largest.
     pub chat: String,
     /// Id of the wanted embedding model; empty for the first.
@@ -188,7 +191,9 @@ impl Models {
     }
 
     fn default_id(&self, role: Role) -> Option<String> {
-        let wanted = if role == Role::Chat { &self.how.chat } else { &self.how.embedding };
+        let setting = if role == Role::Chat { &self.how.chat } else { &self.how.embedding };
+        let chosen = self.how.chosen.get(role);
+        let wanted = chosen.as_ref().unwrap_or(setting);
         let slots = lock(&self.slots);
         let usable = || slots.values().map(|s| &s.entry).filter(|e| e.role == role && e.header.is_ok());
         if let Some(entry) = usable().find(|e| e.id == *wanted) {
@@ -474,7 +479,9 @@ fn no_model(role: Role, folders: &[PathBuf]) -> HobError {
     let folder = folders.first().map(|f| f.display().to_string()).unwrap_or_default();
     // None of the default models scores documents.
     let hint = if role == Role::Reranker { "" } else { " (make models gets the default ones)" };
-    HobError::new(Kind::NoModel, format!("there is no {what} model; put a GGUF file into {folder}{hint}"))
+    let message =
+        format!("there is no {what} model; get one by hob model pull, or put a GGUF file into {folder}{hint}");
+    HobError::new(Kind::NoModel, message)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

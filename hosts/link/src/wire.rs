@@ -46,7 +46,7 @@ pub enum FromHost<R> {
 pub struct Hello {
     /// The child's [`crate::BUILD_ID`].
     pub build: String,
-    /// "model", "skill" or "extract".
+    /// "model", "skill", "extract" or "fetch".
     pub kind: String,
 }
 

@@ -109,6 +109,11 @@ impl<'m> Context<'m> {
         Ok(Self { raw, shape, vocabulary, interrupt, threads: 0, pools, _model: PhantomData })
     }
 
+    /// Tokens that fit.
+    pub fn length(&self) -> usize {
+        self.shape.length as usize
+    }
+
     /// Uses this many threads from the next step on.
     pub fn set_threads(&mut self, threads: u32) -> Result<(), EngineError> {
         if threads != self.threads {

@@ -25,6 +25,7 @@ mod load;
 mod loaded;
 mod logs;
 mod marked;
+mod measure;
 mod output;
 mod pace;
 mod pieces;

@@ -7,6 +7,7 @@ use crate::backend;
 use crate::chat::Chat;
 use crate::embed;
 use crate::loaded::Loaded;
+use crate::measure;
 use crate::prompt;
 use crate::wire::{Job, Wire};
 use anyhow::Context;
@@ -25,6 +26,10 @@ pub fn run(wire: &Arc<Wire>) -> anyhow::Result<()> {
                 Ok(loaded) => serve(&loaded, spec, &job, wire),
                 Err(error) => wire.finish(&job, ModelReply::Failed(error)),
             },
+            ModelRequest::Measure(spec) => {
+                let measured = kernels.clone().and_then(|()| measure::run(&backend, spec, &job, wire));
+                wire.finish(&job, measured.map_or_else(ModelReply::Failed, ModelReply::Measured));
+            }
             _ => wire.finish(&job, invalid("no model is loaded in this process yet; load one first")),
         }
     }
@@ -64,6 +69,7 @@ fn serve(loaded: &Loaded, spec: &LoadSpec, job: &Job, wire: &Arc<Wire>) {
 pub fn small_or_invalid(body: &ModelRequest, vocab: &LlamaVocab<'_>) -> ModelReply {
     match body {
         ModelRequest::CountTokens { text } => ModelReply::Tokens(prompt::count(vocab, text)),
+        ModelRequest::Measure(_) => invalid("this process holds a model already; start another to measure one"),
         ModelRequest::Load(_) => invalid("this process already holds a model; start another for a second one"),
         ModelRequest::Embed { .. } => invalid("this is no embedding model; load one to embed texts"),
         ModelRequest::Rerank { .. } => invalid("this is no reranking model; load one to score documents"),

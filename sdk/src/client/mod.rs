@@ -169,6 +169,50 @@ impl Hob {
         .await
     }
 
+    /// Gets a model, and tells how far it is. Options: those of [`ModelsProxy::pull`].
+    ///
+    /// # Errors
+    /// As [`Hob::ask`].
+    pub async fn pull(&self, source: &str, options: Options) -> Result<Request> {
+        Request::begin(&self.connection, options, async |connection, owner, options| {
+            ModelsProxy::builder(connection).destination(owner).build().await?.pull(source, options).await
+        })
+        .await
+    }
+
+    /// Writes a model with smaller weights, and tells how far it is. Options: those of [`ModelsProxy::quantize`].
+    ///
+    /// # Errors
+    /// As [`Hob::ask`].
+    pub async fn quantize(&self, id: &str, format: &str, options: Options) -> Result<Request> {
+        Request::begin(&self.connection, options, async |connection, owner, options| {
+            ModelsProxy::builder(connection).destination(owner).build().await?.quantize(id, format, options).await
+        })
+        .await
+    }
+
+    /// Measures a model's speed, and tells how far it is. Options: those of [`ModelsProxy::bench`].
+    ///
+    /// # Errors
+    /// As [`Hob::ask`].
+    pub async fn bench(&self, id: &str, options: Options) -> Result<Request> {
+        Request::begin(&self.connection, options, async |connection, owner, options| {
+            ModelsProxy::builder(connection).destination(owner).build().await?.bench(id, options).await
+        })
+        .await
+    }
+
+    /// Evaluates a model, and tells how far it is. Options: those of [`ModelsProxy::eval`].
+    ///
+    /// # Errors
+    /// As [`Hob::ask`].
+    pub async fn evaluate(&self, id: &str, options: Options) -> Result<Request> {
+        Request::begin(&self.connection, options, async |connection, owner, options| {
+            ModelsProxy::builder(connection).destination(owner).build().await?.eval(id, options).await
+        })
+        .await
+    }
+
     /// Searches the indexed files. Options: those of [`IndexProxy::search`].
     ///
     /// # Errors

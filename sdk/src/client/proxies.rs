@@ -133,6 +133,29 @@ pub trait Models {
     async fn load(&self, id: &str, options: &Options) -> Result<Details>;
     /// Frees a model's memory.
     async fn unload(&self, id: &str) -> Result<()>;
+    /// Starts getting a model and returns its request object; prefer `Hob::pull`, which also listens to it. Options:
+    /// `name s`, `sha256 s`, `replace b`, `kib_per_second u`, `metered b`, `endpoint s`, `token s`, `plain_http b`,
+    /// `handle_token s`.
+    async fn pull(&self, source: &str, options: &Options) -> Result<OwnedObjectPath>;
+    /// Takes over models of other programs without copying them. Options: `name s`, `dry_run b`.
+    async fn import(&self, path: &str, options: &Options) -> Result<Vec<Details>>;
+    /// Removes a model's file; says what that frees. Options: `dry_run b`.
+    async fn remove(&self, id: &str, options: &Options) -> Result<Details>;
+    /// Starts writing a model with smaller weights; prefer `Hob::quantize`. Options: `name s`, `requantize b`,
+    /// `threads u`, `handle_token s`.
+    async fn quantize(&self, id: &str, format: &str, options: &Options) -> Result<OwnedObjectPath>;
+    /// Starts measuring a model's speed; prefer `Hob::bench`. Options: `prompt_tokens u`, `answer_tokens u`, `rounds u`,
+    /// `threads u`, `handle_token s`.
+    async fn bench(&self, id: &str, options: &Options) -> Result<OwnedObjectPath>;
+    /// Starts evaluating a model; prefer `Hob::evaluate`. Options: `text s` with `window u`, or `questions s`;
+    /// `threads u`, `handle_token s`.
+    async fn eval(&self, id: &str, options: &Options) -> Result<OwnedObjectPath>;
+    /// Makes a model the default of its role.
+    async fn set_default(&self, id: &str, options: &Options) -> Result<()>;
+    /// Which models suit this machine, and why.
+    async fn recommend(&self, options: &Options) -> Result<Details>;
+    /// The models that are known by name.
+    async fn catalogue(&self) -> Result<Vec<Details>>;
     /// Asks the model questions whose answers stand in a given text, and stores how many it got right: a model that
     /// does well may generate answers from files.
     async fn check(&self, id: &str, options: &Options) -> Result<Details>;

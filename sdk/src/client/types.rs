@@ -225,6 +225,14 @@ pub struct ModelInfo {
     /// Why it cannot be used.
     #[serde(deserialize_with = "absent_if_empty")]
     pub problem: Option<String>,
+    /// Where it was got from.
+    #[serde(deserialize_with = "absent_if_empty")]
+    pub origin: Option<String>,
+    /// Its SHA-256, as far as somebody computed it.
+    #[serde(deserialize_with = "absent_if_empty")]
+    pub sha256: Option<String>,
+    /// That digest is the one that its source promised.
+    pub verified: bool,
 }
 
 /// An installed skill.
