@@ -19,7 +19,7 @@ use crate::output::Send;
 use crate::pace::{Paces, Worth};
 use crate::prompt;
 use crate::run::Run;
-use crate::saved::Saved;
+use crate::saved::{Saved, common};
 use crate::schedule::{self, Planner, Request};
 use crate::sequences::Keep;
 use crate::template::Template;
@@ -37,6 +37,8 @@ const TOGETHER: usize = 4;
 const SPARE: usize = 5;
 /// How long to wait for work when there is none; its end has no meaning.
 const NOTHING_TO_DO: Duration = Duration::from_secs(3_600);
+/// Tokens of a common beginning that are worth waiting for.
+const SHARED: usize = 96;
 /// After so long without a request, what waits for it is written to disk.
 const QUIET: Duration = Duration::from_secs(2);
 /// The first words of an answer pass through three processes, which need the cores that the next step would take.
@@ -62,6 +64,8 @@ pub struct Chat<'m> {
     /// Runs that had to leave the context, and whether another has ended since.
     parked: Vec<Run>,
     room: bool,
+    /// Runs that wait until another has read the beginning that both have in common.
+    followers: Vec<Run>,
     last_caller: String,
     /// System messages and tools of late, and their tokens.
     systems: Vec<prepare::System>,
@@ -99,6 +103,7 @@ impl<'m> Chat<'m> {
             runs: Vec::new(),
             parked: Vec::new(),
             room: false,
+            followers: Vec::new(),
             last_caller: String::new(),
             systems: Vec::new(),
             known: Known::default(),
@@ -171,8 +176,10 @@ impl<'m> Chat<'m> {
                 self.end(at, Finish::Cancelled);
             }
         }
-        for run in self.parked.extract_if(.., |run| run.job.is_cancelled()) {
-            self.wire.finish(&run.job, cancelled(&run.job.body));
+        for waiting in [&mut self.parked, &mut self.followers] {
+            for run in waiting.extract_if(.., |run| run.job.is_cancelled()) {
+                self.wire.finish(&run.job, cancelled(&run.job.body));
+            }
         }
     }
 
@@ -183,12 +190,16 @@ impl<'m> Chat<'m> {
             self.room = false;
             self.place(run);
         }
+        for run in std::mem::take(&mut self.followers) {
+            self.place(run);
+        }
         let now = Instant::now();
         loop {
-            let full = |priority| self.runs.iter().filter(|run| run.request.priority == priority).count() >= TOGETHER;
+            let started = || self.runs.iter().chain(&self.followers);
+            let full = |priority| started().filter(|run| run.request.priority == priority).count() >= TOGETHER;
             let full = [Priority::Interactive, Priority::Background].map(|p| (p, full(p)));
             let may = |(request, _): &&(Request, Job)| !full.contains(&(request.priority, true));
-            let running: Vec<&Request> = self.runs.iter().map(|run| &run.request).collect();
+            let running: Vec<&Request> = started().map(|run| &run.request).collect();
             let candidates = self.waiting.iter().filter(may).map(|(request, _)| request);
             let Some(nth) = schedule::next(candidates, &running, &self.last_caller, now) else { return };
             let Some(at) = (0..self.waiting.len()).filter(|at| may(&&self.waiting[*at])).nth(nth) else { return };
@@ -203,6 +214,11 @@ impl<'m> Chat<'m> {
 
     /// Gives a run a sequence, with what is there already of its tokens.
     fn place(&mut self, mut run: Run) {
+        run.follows = self.follows(&run);
+        if run.follows {
+            self.followers.push(run);
+            return;
+        }
         let lane = self.lane_for(&run);
         let alone = self.in_lane(lane, None) == 0;
         let wanted = &run.tokens[..run.reusable()];
@@ -218,6 +234,18 @@ impl<'m> Chat<'m> {
             Ok(None) => self.parked.push(run),
             Err(error) => self.wire.finish(&run.job, ModelReply::Failed(error)),
         }
+    }
+
+    /// Somebody reads a long beginning that this run has too, so it waits and shares it: two would take twice as long.
+    fn follows(&self, run: &Run) -> bool {
+        let leads = |other: &Run| {
+            let comes_first = other.is_prompt() && other.request.priority <= run.request.priority;
+            let read = other.place.map_or(0, |place| self.lanes.filled(place));
+            let same = common(&other.tokens, &run.tokens[..run.reusable()]);
+            let worth = if run.follows { 1 } else { SHARED };
+            comes_first && other.adapter == run.adapter && same >= read + worth
+        };
+        run.place.is_none() && run.is_prompt() && self.runs.iter().any(leads)
     }
 
     /// The first context, unless a second one pays, has fewer answers under way, and is long enough.

@@ -46,6 +46,8 @@ pub struct Run {
     pub usage: Usage,
     /// It rests because somebody waits who goes first.
     pub rests: bool,
+    /// It waits until another has read the beginning that both have in common.
+    pub follows: bool,
     prompt: usize,
     keep: Keep,
     most: u32,
@@ -101,6 +103,7 @@ impl Run {
             output: means.output,
             usage,
             rests: false,
+            follows: false,
             prompt: prompt.tokens.len(),
             keep: keep(spec.persist, prompt.system),
             tokens: prompt.tokens,

@@ -106,6 +106,25 @@ async fn a_shared_beginning_is_evaluated_once() {
     }
 }
 
+#[tokio::test]
+async fn who_comes_at_the_same_time_waits_for_the_beginning_that_all_share() {
+    let Some((host, _)) = loaded(CHAT, Role::Chat, 0).await else { return };
+    let list = "The skill \"clock\" sets timers and says the time; the skill \"files\" finds files. ".repeat(16);
+    let mut running = Vec::new();
+    for question in ["What time is it?", "Where is my letter?", "Set a timer."] {
+        let spec = ask(question);
+        let messages = [vec![Message::new("system", &list)], spec.messages.clone()].concat();
+        running.push(begin(&host, GenerateSpec { messages, max_tokens: 4, ..spec }).await);
+    }
+    let (mut prompts, mut read) = (0, 0);
+    for answer in running {
+        let usage = answer.await.unwrap().usage;
+        prompts += usage.prompt_tokens;
+        read += usage.prompt_tokens - usage.cached_tokens;
+    }
+    assert!(prompts > 900 && read < prompts / 2, "{read} of {prompts} were evaluated");
+}
+
 async fn with_cache(path: &Path, folder: &Path) -> ModelHost {
     let host = start().await;
     let cache = CacheSpec {
