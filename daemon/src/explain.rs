@@ -2,7 +2,6 @@
 
 use crate::Daemon;
 use crate::error::HobError;
-use crate::governor::Conditions;
 use hob_engine::Role;
 use hob_index::types::IndexState;
 
@@ -18,7 +17,7 @@ pub fn explain(daemon: &Daemon, what: &str) -> Result<String, HobError> {
 
 fn service(daemon: &Daemon) -> String {
     let mut lines = vec![answers(daemon), index(daemon)];
-    let now = Conditions::read();
+    let now = daemon.governor.now();
     if now.memory_pressure.is_some_and(|share| share > 10.0) {
         lines.push("The machine is short of memory, so everything is slower.".into());
     }
@@ -59,6 +58,10 @@ fn answers(daemon: &Daemon) -> String {
 fn index(daemon: &Daemon) -> String {
     let status = daemon.index.status();
     match status.state {
+        IndexState::Held => format!(
+            "Everything is found by its words; {} of {} passages by meaning, and the others wait.",
+            status.embedded, status.embeddable
+        ),
         IndexState::Paused => "Indexing is paused; hob index resume goes on.".into(),
         IndexState::Indexing => format!("{} files still have to be looked at.", status.pending),
         IndexState::Embedding => format!(

@@ -18,10 +18,12 @@ pub mod paths;
 pub mod permissions;
 pub mod settings;
 pub mod skills;
+pub mod steward;
 
 use assistant::{Assistant, AssistantSetup};
 use decisions::Decisions;
 use extract::HostExtractor;
+use governor::Governor;
 use hob_engine::CacheSpec;
 use hob_index::types::IndexStatus;
 use hob_index::{Index, IndexOptions};
@@ -34,6 +36,7 @@ use skills::{SkillSetup, Skills};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use steward::Steward;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -56,6 +59,10 @@ pub struct Daemon {
     pub extractor: Arc<HostExtractor>,
     /// What was decided, and why.
     pub decisions: Arc<Decisions>,
+    /// The machine's conditions.
+    pub governor: Arc<Governor>,
+    /// Keeps hob to what they allow.
+    pub steward: Arc<Steward>,
     /// When the daemon started.
     pub started: Instant,
     check_after: Duration,
@@ -84,7 +91,10 @@ impl Daemon {
         let skills = Arc::new(Skills::new(skill_setup(paths, settings), models.clone()));
         let setup =
             AssistantSetup { mode: settings.answers.mode, keep: settings.cache.disk, sessions: paths.sessions() };
-        let assistant = Assistant::new(models.clone(), index.clone(), skills.clone(), extractor.clone(), setup);
+        let governor = Arc::new(Governor::new(settings.policy.policy()));
+        let steward = Arc::new(Steward::new(governor.clone(), decisions.clone()));
+        let (m, i, s, e) = (models.clone(), index.clone(), skills.clone(), extractor.clone());
+        let assistant = Assistant::new(m, i, s, e, steward.clone(), setup);
         Ok(Arc::new(Self {
             models,
             index,
@@ -93,6 +103,8 @@ impl Daemon {
             assistant,
             extractor,
             decisions,
+            governor,
+            steward,
             started: Instant::now(),
             check_after: Duration::from_secs(*settings.models.check_after_seconds.get_ref()),
         }))
@@ -102,7 +114,9 @@ impl Daemon {
     /// checked.
     pub async fn housekeeping(&self) {
         let check = self.assistant.check_new_models(self.check_after);
-        tokio::join!(self.recycle(), self.skills.run_wakes(), check);
+        let works = || self.models.any_resident();
+        let (look, keep) = (self.governor.look_now_and_then(works), self.steward.run(&self.models, &self.index));
+        tokio::join!(self.recycle(), self.skills.run_wakes(), check, look, keep);
     }
 
     async fn recycle(&self) {

@@ -34,6 +34,11 @@ pub enum ModelRequest {
         /// A waiting user comes before background batches.
         interactive: bool,
     },
+    /// Use no more than so many threads from now on, for what runs too: one [`ModelReply::Limited`], at once.
+    Limits {
+        /// Most threads; 0 takes as many as [`LoadSpec::threads`] allows.
+        threads: u32,
+    },
     /// Count the tokens of a text: one [`ModelReply::Tokens`].
     CountTokens {
         /// The text, without any template.
@@ -75,6 +80,8 @@ pub enum ModelReply {
     Scores(Vec<f32>),
     /// A token count.
     Tokens(u32),
+    /// The limit holds.
+    Limited,
     /// The request failed; the host goes on.
     Failed(EngineError),
 }

@@ -5,7 +5,7 @@ use super::verify::Verifier;
 use super::{Ask, Assistant, Event};
 use crate::error::HobError;
 use crate::models::Lease;
-use hob_engine::{Finish, GenerateSpec, Message, ModelReply, ModelRequest, Role, TokenLogprob};
+use hob_engine::{Finish, GenerateSpec, Message, ModelReply, ModelRequest, Priority, Role, TokenLogprob};
 
 /// What a generation gave.
 #[derive(Default)]
@@ -72,8 +72,12 @@ impl Assistant {
         spec: GenerateSpec,
         sink: Sink<'_>,
     ) -> Result<Generated, HobError> {
-        let lease = self.models.lease(model, Role::Chat).await?;
-        self.generate_on(&lease, spec, sink).await
+        let background = spec.priority == Priority::Background;
+        let work = async {
+            let lease = self.models.lease(model, Role::Chat).await?;
+            self.generate_on(&lease, spec, sink).await
+        };
+        if background { self.steward.in_background(work).await } else { work.await }
     }
 
     /// Generates on a model that is already leased.

@@ -30,6 +30,7 @@ use crate::models::Models;
 use crate::permissions::Caller;
 use crate::settings::{AnswerMode, KeepOnDisk};
 use crate::skills::{Decision, Skills};
+use crate::steward::Steward;
 use hob_engine::{GenerateSpec, Message, Persist, Role};
 use hob_index::Index;
 use session::Turn;
@@ -48,6 +49,7 @@ pub struct Assistant {
     skills: Arc<Skills>,
     sessions: Arc<Sessions>,
     extractor: Arc<dyn hob_index::types::Extractor>,
+    steward: Arc<Steward>,
     setup: AssistantSetup,
 }
 
@@ -78,10 +80,11 @@ impl Assistant {
         index: Index,
         skills: Arc<Skills>,
         extractor: Arc<dyn hob_index::types::Extractor>,
+        steward: Arc<Steward>,
         setup: AssistantSetup,
     ) -> Self {
         let folder = Some(setup.sessions.clone()).filter(|_| setup.keep == KeepOnDisk::Sessions);
-        Self { models, index, skills, sessions: Arc::new(Sessions::new(folder)), extractor, setup }
+        Self { models, index, skills, sessions: Arc::new(Sessions::new(folder)), extractor, steward, setup }
     }
 
     /// Open conversations.

@@ -3,7 +3,7 @@
 use super::convert;
 use super::dict::{Dict, DictBuilder};
 use super::error::BusError;
-use crate::governor::{Conditions, resident_bytes};
+use crate::governor::resident_bytes;
 use std::sync::Arc;
 use zbus::interface;
 
@@ -39,7 +39,7 @@ impl DaemonInterface {
             .put("index", convert::index(&daemon.index.status()))
             .put("skills", skills.into_iter().map(convert::skill).collect::<Vec<_>>())
             .put("hosts", hosts)
-            .put("conditions", convert::conditions(&Conditions::read()))
+            .put("conditions", self.conditions_now())
             .done())
     }
 
@@ -68,10 +68,22 @@ impl DaemonInterface {
         "running"
     }
 
-    /// Memory, pressure, battery, heat, as the kernel tells.
-    #[zbus(property(emits_changed_signal = "false"))]
+    /// Memory, pressure, battery, heat, sleep, and what hob may do under them: on_battery b, battery_percent u,
+    /// battery_warning s, power_source s ("upower", "sysfs"), power_profile s, heat s ("cool", "hot", "very hot"),
+    /// temperature_celsius d, temperature_hot_celsius d, cooling_percent u, user_idle b, suspending b,
+    /// memory_available_bytes t, memory_total_bytes t, memory_pressure d, cpu_pressure d, memory_step y (0 to 6),
+    /// low_memory_warning y; threads_percent u, background_allowed b, embedding_allowed b, maintenance_allowed b,
+    /// smaller_model_allowed b. What nobody tells is left out. Changes of memory_* and cpu_pressure alone are not told.
+    #[zbus(property)]
     async fn conditions(&self) -> Dict {
-        convert::conditions(&Conditions::read())
+        self.conditions_now()
+    }
+}
+
+impl DaemonInterface {
+    fn conditions_now(&self) -> Dict {
+        let limits = *self.daemon.steward.limits().borrow();
+        convert::conditions(&self.daemon.governor.now(), &limits)
     }
 }
 

@@ -85,7 +85,8 @@ impl IndexInterface {
         Ok(())
     }
 
-    /// Returns when everything is indexed. Options: lexical b (don't wait for embeddings).
+    /// Returns when everything is indexed, but does not wait for embeddings that are held back (on battery, in heat).
+    /// Options: lexical b (don't wait for embeddings at all).
     async fn wait(
         &self,
         options: Dict,
@@ -99,6 +100,8 @@ impl IndexInterface {
         let done = status.wait_for(|status| match status.state {
             IndexState::Idle => status.pending == 0,
             IndexState::Embedding => lexical && status.pending == 0,
+            // Nobody knows for how long: what can be done now is done.
+            IndexState::Held => status.pending == 0,
             IndexState::Indexing | IndexState::Paused => false,
         });
         let guest = self.door.meet(&header, connection).await?;

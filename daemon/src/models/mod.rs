@@ -9,5 +9,6 @@ pub mod checks;
 pub mod embedder;
 pub mod reranker;
 mod residency;
+mod threads;
 
 pub use residency::{Lease, ModelHost, ModelStatus, Models, Residency};
