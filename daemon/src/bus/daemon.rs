@@ -43,8 +43,9 @@ impl DaemonInterface {
             .done())
     }
 
-    /// Why something is as it is, in sentences. what: "" for the whole service, or the id of a
-    /// model or skill.
+    /// Why something is as it is, in sentences, from what is recorded. what: "" for the whole service, the id of a
+    /// model or skill, or plain words: "why is it slow", "why was smol unloaded", "why was it refused", "why is
+    /// indexing paused", "why was it ended", "what changed".
     async fn explain(&self, what: String) -> Result<String, BusError> {
         Ok(crate::explain::explain(&self.daemon, &what)?)
     }

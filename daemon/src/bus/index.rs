@@ -5,6 +5,7 @@ use super::convert;
 use super::dict::{Dict, DictBuilder, Options};
 use super::door::Door;
 use super::error::BusError;
+use crate::decisions::Deed;
 use crate::error::HobError;
 use hob_index::Index;
 use hob_index::types::{IndexState, Mode, Query};
@@ -76,12 +77,14 @@ impl IndexInterface {
     /// Stops indexing and embedding until `Resume`; searching goes on.
     async fn pause(&self) -> Result<(), BusError> {
         self.daemon.index.pause();
+        self.daemon.decisions.record(Deed::Paused, "indexing", "somebody asked for it".into(), &[]);
         Ok(())
     }
 
     /// Goes on after `Pause`.
     async fn resume(&self) -> Result<(), BusError> {
         self.daemon.index.resume();
+        self.daemon.decisions.record(Deed::Resumed, "indexing", "somebody asked for it".into(), &[]);
         Ok(())
     }
 

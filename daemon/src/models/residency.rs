@@ -213,6 +213,9 @@ impl Models {
             Ok(loaded) => Ok(Lease { slot, loaded }),
             Err(error) => {
                 slot.leases.fetch_sub(1, Ordering::AcqRel);
+                if error.kind == Kind::OutOfBudget {
+                    self.decisions.record(Deed::Refused, &slot.entry.id, error.message.clone(), &[]);
+                }
                 Err(error)
             }
         }
@@ -254,6 +257,7 @@ impl Models {
             Err(_) => slot.show("unloaded", 0),
         }
         let fresh = fresh?;
+        self.decisions.record(Deed::Loaded, &slot.entry.id, "somebody wanted it".into(), &[]);
         Ok(loaded.insert(fresh).clone())
     }
 
@@ -346,8 +350,12 @@ impl Models {
         let slot = lock(&self.slots).get(id).cloned();
         let slot =
             slot.ok_or_else(|| HobError::not_found(format!("there is no model \"{id}\"; see hob model list")))?;
+        let was_resident = self.is_resident(id);
         if !slot.unload_unless_used().await {
             return Err(HobError::new(Kind::Busy, format!("{id} is answering; try again when it has ended")));
+        }
+        if was_resident {
+            self.decisions.record(Deed::Unloaded, id, "somebody asked for it".into(), &[]);
         }
         Ok(())
     }
@@ -381,6 +389,7 @@ impl Models {
             {
                 *loaded = None;
                 slot.show("unloaded", 0);
+                self.decisions.record(Deed::Ended, &slot.entry.id, "its process died".into(), &[]);
             }
         }
     }
