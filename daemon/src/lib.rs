@@ -13,6 +13,7 @@ pub mod explain;
 pub mod extract;
 pub mod governor;
 mod json_file;
+pub mod ledger;
 pub mod models;
 pub mod paths;
 pub mod permissions;
@@ -27,6 +28,7 @@ use governor::Governor;
 use hob_engine::CacheSpec;
 use hob_index::types::IndexStatus;
 use hob_index::{Index, IndexOptions};
+use ledger::Ledger;
 use models::checks::Checks;
 use models::embedder::BlockingEmbedder;
 use models::{Models, Residency};
@@ -63,6 +65,8 @@ pub struct Daemon {
     pub governor: Arc<Governor>,
     /// Keeps hob to what they allow.
     pub steward: Arc<Steward>,
+    /// What each program had computed.
+    pub ledger: Arc<Ledger>,
     /// When the daemon started.
     pub started: Instant,
     check_after: Duration,
@@ -93,8 +97,9 @@ impl Daemon {
             AssistantSetup { mode: settings.answers.mode, keep: settings.cache.disk, sessions: paths.sessions() };
         let governor = Arc::new(Governor::new(settings.policy.policy()));
         let steward = Arc::new(Steward::new(governor.clone(), decisions.clone()));
+        let ledger = Arc::new(Ledger::open(paths.state.join("usage.json"), governor.policy().sysfs.clone()));
         let (m, i, s, e) = (models.clone(), index.clone(), skills.clone(), extractor.clone());
-        let assistant = Assistant::new(m, i, s, e, steward.clone(), setup);
+        let assistant = Assistant::new(m, i, s, e, steward.clone(), ledger.clone(), setup);
         Ok(Arc::new(Self {
             models,
             index,
@@ -105,6 +110,7 @@ impl Daemon {
             decisions,
             governor,
             steward,
+            ledger,
             started: Instant::now(),
             check_after: Duration::from_secs(*settings.models.check_after_seconds.get_ref()),
         }))
@@ -125,7 +131,15 @@ impl Daemon {
             let skills = self.skills.recycle_idle().await;
             let extract = self.extractor.recycle_if_idle().await;
             self.index.release_memory();
+            self.save_ledger().await;
             tokio::time::sleep(models.min(skills).min(extract).max(Duration::from_secs(5))).await;
+        }
+    }
+
+    async fn save_ledger(&self) {
+        let ledger = self.ledger.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || ledger.save()).await {
+            tracing::error!(%error, "the ledger was not stored");
         }
     }
 
@@ -135,6 +149,7 @@ impl Daemon {
         let closed = tokio::task::spawn_blocking(move || index.shutdown());
         let (closed, (), (), ()) =
             tokio::join!(closed, self.models.shutdown(), self.skills.shutdown(), self.extractor.stop());
+        self.save_ledger().await;
         if let Err(error) = closed {
             tracing::error!(%error, "the index did not close");
         }

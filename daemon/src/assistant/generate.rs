@@ -87,6 +87,7 @@ impl Assistant {
         spec: GenerateSpec,
         mut sink: Sink<'_>,
     ) -> Result<Generated, HobError> {
+        let mut counted = self.ledger.count(&spec.caller, lease.host().pid());
         let mut replies = lease.host().request(ModelRequest::Generate(spec)).await?;
         let mut made = Generated { model: lease.entry().id.clone(), ..Generated::default() };
         while let Some(reply) = replies.next().await? {
@@ -108,6 +109,7 @@ impl Assistant {
                     made.calls.push(call);
                 }
                 ModelReply::Done { finish, usage, logprobs } => {
+                    counted.tokens(usage.prompt_tokens, usage.completion_tokens);
                     let logprobs = logprobs.into_iter().map(clean).collect();
                     return Ok(Generated { finish_reason: reason(finish)?, usage, logprobs, ..made });
                 }

@@ -26,6 +26,7 @@ pub use types::{
 };
 
 use crate::error::HobError;
+use crate::ledger::Ledger;
 use crate::models::Models;
 use crate::permissions::Caller;
 use crate::settings::{AnswerMode, KeepOnDisk};
@@ -50,6 +51,7 @@ pub struct Assistant {
     sessions: Arc<Sessions>,
     extractor: Arc<dyn hob_index::types::Extractor>,
     steward: Arc<Steward>,
+    ledger: Arc<Ledger>,
     setup: AssistantSetup,
 }
 
@@ -81,10 +83,11 @@ impl Assistant {
         skills: Arc<Skills>,
         extractor: Arc<dyn hob_index::types::Extractor>,
         steward: Arc<Steward>,
+        ledger: Arc<Ledger>,
         setup: AssistantSetup,
     ) -> Self {
         let folder = Some(setup.sessions.clone()).filter(|_| setup.keep == KeepOnDisk::Sessions);
-        Self { models, index, skills, sessions: Arc::new(Sessions::new(folder)), extractor, steward, setup }
+        Self { models, index, skills, sessions: Arc::new(Sessions::new(folder)), extractor, steward, ledger, setup }
     }
 
     /// Open conversations.

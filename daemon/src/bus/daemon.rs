@@ -4,6 +4,7 @@ use super::convert;
 use super::dict::{Dict, DictBuilder};
 use super::error::BusError;
 use crate::governor::resident_bytes;
+use crate::ledger::Usage;
 use std::sync::Arc;
 use zbus::interface;
 
@@ -50,6 +51,14 @@ impl DaemonInterface {
         Ok(crate::explain::explain(&self.daemon, &what)?)
     }
 
+    /// What each program had generated, by day, the latest day first, of the last 90 days: day s (2026-11-25), app s,
+    /// requests t, prompt_tokens t, completion_tokens t, cpu_seconds d, joules d (0 where nothing measures energy; an
+    /// estimate from the processor's or the battery's counter by share of processor time).
+    #[zbus(out_args("rows"))]
+    async fn usage(&self) -> Result<Vec<Dict>, BusError> {
+        Ok(self.daemon.ledger.usage().into_iter().map(usage).collect())
+    }
+
     /// Looks at the model folders again. Settings are read at start only; restart for those.
     async fn reload(&self) -> Result<(), BusError> {
         self.daemon.models.refresh();
@@ -86,6 +95,18 @@ impl DaemonInterface {
         let limits = *self.daemon.steward.limits().borrow();
         convert::conditions(&self.daemon.governor.now(), &limits)
     }
+}
+
+fn usage((day, app, usage): (String, String, Usage)) -> Dict {
+    DictBuilder::default()
+        .put("day", day)
+        .put("app", app)
+        .put("requests", usage.requests)
+        .put("prompt_tokens", usage.prompt_tokens)
+        .put("completion_tokens", usage.completion_tokens)
+        .put("cpu_seconds", usage.cpu_seconds)
+        .put("joules", usage.joules)
+        .done()
 }
 
 fn host(kind: &'static str, id: &str, pid: u32) -> Dict {
