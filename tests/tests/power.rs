@@ -265,3 +265,27 @@ async fn without_a_system_bus_all_works() {
     assert_eq!(seen["power_source"], "sysfs");
     assert!(!scene.log().contains("ERROR"), "{}", scene.log());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_program_had_generated_is_counted_and_kept() {
+    let (mut scene, stand_in) = scene().await;
+    {
+        let hob = Hob::over(scene.connect().await.expect("the bus"));
+        load(&hob).await;
+        load(&hob).await;
+    }
+    drop(stand_in);
+    for _restarted in [false, true] {
+        let hob = Hob::over(scene.connect().await.expect("the bus"));
+        let rows = hob.usage().await.expect("usage");
+        let [row] = rows.as_slice() else { panic!("{rows:?}") };
+        assert_eq!((row.requests, row.completion_tokens, row.joules), (2, 2, 0.0));
+        assert!(row.prompt_tokens > 0 && row.app.contains("/power-"), "{row:?}");
+        drop(hob);
+        scene.end_daemon(rustix::process::Signal::TERM).expect("ended");
+        scene.start_daemon().await.expect("started");
+    }
+    let output = scene.hob(&["status", "--usage"]).expect("hob");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("requests") && text.contains("/power-"), "{text}");
+}
