@@ -81,41 +81,48 @@ impl Steward {
         }
     }
 
+    /// Each limit that came or went, with the rules that did it.
     fn write_down(&self, before: &State, after: &State, now: &Conditions) {
+        let figures = figures(now, &after.limits);
+        let decided =
+            |was: bool, is: bool, subject, [stops, goes_on]: [Deed; 2], concerns: &dyn Fn(&Limits) -> bool| match (
+                was, is,
+            ) {
+                (_, true) => self.decisions.record(stops, subject, self.reasons(after, now, concerns), &figures),
+                (true, false) => {
+                    self.decisions.record(goes_on, subject, self.ends(before, after, now, concerns), &figures);
+                }
+                (false, false) => {}
+            };
         let (old, new) = (&before.limits, &after.limits);
-        let figures = figures(now, new);
-        let decided = |deed: Deed, subject: &str, because: String| {
-            self.decisions.record(deed, subject, because, &figures);
-        };
-        let policy = self.governor.policy();
-        let reasons = |concerns: &dyn Fn(&Limits) -> bool| {
-            let rules = after.rules.iter().filter(|rule| concerns(&policy.narrowed(Limits::NONE, **rule)));
-            joined(rules.map(|rule| policy.because(*rule, now)))
-        };
-        let ends = |concerns: &dyn Fn(&Limits) -> bool| {
-            let gone = before.rules.iter().filter(|rule| !after.rules.contains(rule));
-            let gone = gone.filter(|rule| concerns(&policy.narrowed(Limits::NONE, **rule)));
-            joined(gone.map(|rule| Policy::over(*rule, now)))
-        };
         let slower = |limits: &Limits| limits.threads_percent < 100;
         if old.threads_percent != new.threads_percent {
-            match new.threads_percent {
-                100.. => decided(Deed::Freed, THREADS, ends(&slower)),
-                _ => decided(Deed::Slowed, THREADS, reasons(&slower)),
-            }
+            decided(slower(old), slower(new), THREADS, [Deed::Slowed, Deed::Freed], &slower);
         }
+        let rests = [Deed::Paused, Deed::Resumed];
         let no_backfill = |limits: &Limits| !limits.backfill;
-        match (old.backfill, new.backfill) {
-            (true, false) => decided(Deed::Paused, EMBEDDING, reasons(&no_backfill)),
-            (false, true) => decided(Deed::Resumed, EMBEDDING, ends(&no_backfill)),
-            _ => {}
+        if old.backfill != new.backfill {
+            decided(no_backfill(old), no_backfill(new), EMBEDDING, rests, &no_backfill);
         }
         let no_background = |limits: &Limits| !limits.background;
-        match (old.background, new.background) {
-            (true, false) => decided(Deed::Paused, BACKGROUND, reasons(&no_background)),
-            (false, true) => decided(Deed::Resumed, BACKGROUND, ends(&no_background)),
-            _ => {}
+        if old.background != new.background {
+            decided(no_background(old), no_background(new), BACKGROUND, rests, &no_background);
         }
+    }
+
+    /// Why something is limited now.
+    fn reasons(&self, after: &State, now: &Conditions, concerns: &dyn Fn(&Limits) -> bool) -> String {
+        let policy = self.governor.policy();
+        let rules = after.rules.iter().filter(|rule| concerns(&policy.narrowed(Limits::NONE, **rule)));
+        joined(rules.map(|rule| policy.because(*rule, now)))
+    }
+
+    /// Why something is no longer limited.
+    fn ends(&self, before: &State, after: &State, now: &Conditions, concerns: &dyn Fn(&Limits) -> bool) -> String {
+        let policy = self.governor.policy();
+        let gone = before.rules.iter().filter(|rule| !after.rules.contains(rule));
+        let gone = gone.filter(|rule| concerns(&policy.narrowed(Limits::NONE, **rule)));
+        joined(gone.map(|rule| Policy::over(*rule, now)))
     }
 
     /// Does work that nobody waits for: not before it is allowed, and not while the machine goes to sleep.
@@ -130,7 +137,8 @@ impl Steward {
             _ = conditions.wait_for(|now| now.suspending) => {
                 let because = "the machine was about to sleep".to_string();
                 self.decisions.record(Deed::Ended, BACKGROUND, because, &[]);
-                Err(HobError::new(Kind::Cancelled, "the machine goes to sleep, so background work was ended; ask again later"))
+                let message = "the machine goes to sleep, so background work was ended; ask again later";
+                Err(HobError::new(Kind::Cancelled, message))
             }
         }
     }

@@ -83,7 +83,8 @@ impl DaemonInterface {
     /// temperature_celsius d, temperature_hot_celsius d, cooling_percent u, user_idle b, suspending b,
     /// memory_available_bytes t, memory_total_bytes t, memory_pressure d, cpu_pressure d, memory_step y (0 to 6),
     /// low_memory_warning y; threads_percent u, background_allowed b, embedding_allowed b, maintenance_allowed b,
-    /// smaller_model_allowed b. What nobody tells is left out. Changes of memory_* and cpu_pressure alone are not told.
+    /// smaller_model_allowed b. What nobody tells is left out. Changes of
+    /// memory_* and cpu_pressure alone are told now and then.
     #[zbus(property)]
     async fn conditions(&self) -> Dict {
         self.conditions_now()

@@ -36,12 +36,21 @@ pub async fn follow(daemon: &Arc<crate::Daemon>) {
                     _ = all => {}
                     () = bus.closed() => tracing::info!("the system bus is gone"),
                 }
-                upower::gone(daemon);
+                nobody_tells(daemon);
             }
             Err(error) => tracing::info!(%error, "no system bus; batteries and heat come from the kernel's files"),
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+/// What only services know is unknown without a bus.
+fn nobody_tells(daemon: &crate::Daemon) {
+    upower::gone(daemon);
+    daemon.governor.change(|now| {
+        (now.power_profile, now.user_idle) = (None, None);
+        (now.low_memory_warning, now.suspending) = (0, false);
+    });
 }
 
 /// Serves a service whenever it is on the bus, and says when it has gone. Runs until dropped, or as long as the bus.
