@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks what building and running hob needs, and installs what is missing with apt where that is possible without asking.
 #   setup.sh           what `make build` and `make run` need
-#   setup.sh --tests   also what `make test` calls: busctl, gdbus, dasbus
+#   setup.sh --tests   also what `make test` calls: busctl, gdbus, dasbus, dbusmock
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -54,6 +54,9 @@ check_test_packages() {
     /usr/bin/python3 -c 'import sys
 from importlib.util import find_spec
 sys.exit(find_spec("dasbus") is None)' 2>/dev/null || wished+=(python3-dasbus)
+    /usr/bin/python3 -c 'import sys
+from importlib.util import find_spec
+sys.exit(find_spec("dbusmock") is None)' 2>/dev/null || wished+=(python3-dbusmock)
 }
 
 # Words that put a command before apt-get: none for root, sudo where it asks for no password; fails otherwise.

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{ask, chat, completions, config, explain, index, model, route, search, skill, text};
+use crate::commands::{ask, chat, completions, config, explain, index, model, route, search, skill, status, text};
 
 /// hob, the AI service of this machine: ask, search, and get things done with what is on your own disk.
 #[derive(Debug, Parser)]
@@ -45,7 +45,7 @@ pub enum Command {
     /// Say the same in another language
     Translate(text::Translate),
     /// Show what runs, with the memory it takes
-    Status,
+    Status(status::Status),
     /// Explain why something is slow, unloaded, refused or paused
     Explain(explain::Explain),
     /// Check or show the settings

@@ -13,18 +13,22 @@ pub mod explain;
 pub mod extract;
 pub mod governor;
 mod json_file;
+pub mod ledger;
 pub mod models;
 pub mod paths;
 pub mod permissions;
 pub mod settings;
 pub mod skills;
+pub mod steward;
 
 use assistant::{Assistant, AssistantSetup};
 use decisions::Decisions;
 use extract::HostExtractor;
+use governor::Governor;
 use hob_engine::CacheSpec;
 use hob_index::types::IndexStatus;
 use hob_index::{Index, IndexOptions};
+use ledger::Ledger;
 use models::checks::Checks;
 use models::embedder::BlockingEmbedder;
 use models::store::{Chosen, Store, StoreSetup};
@@ -35,6 +39,7 @@ use skills::{SkillSetup, Skills};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use steward::Steward;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -61,6 +66,12 @@ pub struct Daemon {
     pub extractor: Arc<HostExtractor>,
     /// What was decided, and why.
     pub decisions: Arc<Decisions>,
+    /// The machine's conditions.
+    pub governor: Arc<Governor>,
+    /// Keeps hob to what they allow.
+    pub steward: Arc<Steward>,
+    /// What each program had computed.
+    pub ledger: Arc<Ledger>,
     /// When the daemon started.
     pub started: Instant,
     check_after: Duration,
@@ -92,7 +103,11 @@ impl Daemon {
         let skills = Arc::new(Skills::new(skill_setup(paths, settings), models.clone()));
         let setup =
             AssistantSetup { mode: settings.answers.mode, keep: settings.cache.disk, sessions: paths.sessions() };
-        let assistant = Assistant::new(models.clone(), index.clone(), skills.clone(), extractor.clone(), setup);
+        let governor = Arc::new(Governor::new(settings.policy.policy()));
+        let steward = Arc::new(Steward::new(governor.clone(), decisions.clone()));
+        let ledger = Arc::new(Ledger::open(paths.state.join("usage.json"), governor.policy().sysfs.clone()));
+        let (m, i, s, e) = (models.clone(), index.clone(), skills.clone(), extractor.clone());
+        let assistant = Assistant::new(m, i, s, e, steward.clone(), ledger.clone(), setup);
         Ok(Arc::new(Self {
             models,
             store,
@@ -103,6 +118,9 @@ impl Daemon {
             assistant,
             extractor,
             decisions,
+            governor,
+            steward,
+            ledger,
             started: Instant::now(),
             check_after: Duration::from_secs(*settings.models.check_after_seconds.get_ref()),
         }))
@@ -112,7 +130,9 @@ impl Daemon {
     /// checked.
     pub async fn housekeeping(&self) {
         let check = self.assistant.check_new_models(self.check_after);
-        tokio::join!(self.recycle(), self.skills.run_wakes(), check);
+        let works = || self.models.any_resident();
+        let (look, keep) = (self.governor.look_now_and_then(works), self.steward.run(&self.models, &self.index));
+        tokio::join!(self.recycle(), self.skills.run_wakes(), check, look, keep);
     }
 
     async fn recycle(&self) {
@@ -121,7 +141,15 @@ impl Daemon {
             let skills = self.skills.recycle_idle().await;
             let extract = self.extractor.recycle_if_idle().await;
             self.index.release_memory();
+            self.save_ledger().await;
             tokio::time::sleep(models.min(skills).min(extract).max(Duration::from_secs(5))).await;
+        }
+    }
+
+    async fn save_ledger(&self) {
+        let ledger = self.ledger.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || ledger.save()).await {
+            tracing::error!(%error, "the ledger was not stored");
         }
     }
 
@@ -131,6 +159,7 @@ impl Daemon {
         let closed = tokio::task::spawn_blocking(move || index.shutdown());
         let (closed, (), (), ()) =
             tokio::join!(closed, self.models.shutdown(), self.skills.shutdown(), self.extractor.stop());
+        self.save_ledger().await;
         if let Err(error) = closed {
             tracing::error!(%error, "the index did not close");
         }

@@ -102,6 +102,7 @@ async fn serve(paths: &Paths, settings: &Settings, system: bool) -> anyhow::Resu
         () = connection.closed() => Err(anyhow::anyhow!("the bus is gone")),
         told = bus::tell(&connection, &daemon) => told.context("telling clients what changes"),
         () = daemon.housekeeping() => Ok(()),
+        () = bus::follow_system(&daemon) => Ok(()),
     };
     tracing::info!("stopping");
     daemon.stop().await;

@@ -1,5 +1,9 @@
 //! Settings from `hob.toml`, checked, with the line of whatever is wrong.
 
+mod policy;
+
+pub use policy::PolicySettings;
+
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -22,6 +26,8 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// Where further skills are.
     pub skills: SkillSettings,
+    /// What is done on battery, in heat and when power is to be saved.
+    pub policy: PolicySettings,
 }
 
 /// `[models]`
@@ -222,8 +228,9 @@ impl Settings {
         if *self.memory.budget_mib.get_ref() != 0 {
             in_range(text, "memory.budget_mib", &self.memory.budget_mib, 128, 1_048_576)?;
         }
+        self.policy.check(text)?;
         let folders = self.models.folders.iter().chain(&self.index.folders).chain(&self.index.exclude);
-        for folder in folders.chain(&self.skills.folders) {
+        for folder in folders.chain(&self.skills.folders).chain([&self.policy.sysfs]) {
             if !folder.get_ref().is_absolute() {
                 let shown = folder.get_ref().display();
                 return Err(at_line(text, folder, &format!("\"{shown}\" must be an absolute path")));

@@ -35,6 +35,11 @@ pub enum ModelRequest {
         /// A waiting user comes before background batches.
         interactive: bool,
     },
+    /// Use no more than so many threads from now on, for what runs too: one [`ModelReply::Limited`], at once.
+    Limits {
+        /// Most threads; 0 takes as many as [`LoadSpec::threads`] allows.
+        threads: u32,
+    },
     /// Count the tokens of a text: one [`ModelReply::Tokens`].
     CountTokens {
         /// The text, without any template.
@@ -81,6 +86,8 @@ pub enum ModelReply {
     Tokens(u32),
     /// What a measurement found.
     Measured(measure::Measured),
+    /// The limit holds.
+    Limited,
     /// The request failed; the host goes on.
     Failed(EngineError),
 }

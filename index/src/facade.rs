@@ -173,6 +173,13 @@ impl Index {
         self.inner.shared.progress.tell();
     }
 
+    /// Makes no embeddings (true) until it is allowed again (false); words are indexed all the same. Independent of
+    /// [`Index::pause`], which is the user's.
+    pub fn hold_embedding(&self, held: bool) {
+        self.inner.shared.progress.update(|c| c.held = held);
+        self.inner.shared.progress.tell();
+    }
+
     /// The counters.
     pub fn status(&self) -> IndexStatus {
         self.inner.shared.progress.status()

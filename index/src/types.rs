@@ -210,7 +210,9 @@ pub enum IndexState {
     Indexing,
     /// Everything is searchable by words; embeddings are being made.
     Embedding,
-    /// Stopped by the user or by the machine's conditions.
+    /// Everything is searchable by words; embeddings are to be made, and wait until that is allowed again.
+    Held,
+    /// Stopped by the user.
     Paused,
 }
 

@@ -3,6 +3,7 @@
 //! Everything is private to the test and gone with it. Nothing sleeps: names are waited for on the
 //! bus, processes by their end. Tests that need the models skip loudly without `HOB_TEST_MODELS`.
 
+pub mod dbusmock;
 pub mod faulty;
 pub mod gguf;
 pub mod raw;
@@ -135,6 +136,8 @@ impl Scene {
         let at = |name: &str| self.folder().join(name);
         command
             .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
+            // The machine's own services are no part of a test.
+            .env("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={}", at("no-system-bus").display()))
             .env("HOME", at("home"))
             .env("XDG_RUNTIME_DIR", at("run"))
             .env("XDG_DATA_HOME", at("data"))

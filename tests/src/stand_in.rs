@@ -15,6 +15,14 @@ pub struct StandIn {
 impl Scene {
     /// A scene whose only model is the stand-in's; `settings` is what `hob.toml` has besides `[models]`.
     pub async fn with_stand_in(settings: &str) -> Result<(Self, StandIn)> {
+        Self::with_stand_in_and(|_| Ok(settings.to_string()), |_| Vec::new()).await
+    }
+
+    /// The same, where settings and variables of the daemon's environment need the scene's folder or bus.
+    pub async fn with_stand_in_and(
+        settings: impl FnOnce(&Self) -> Result<String>,
+        variables: impl FnOnce(&Self) -> Vec<(String, String)>,
+    ) -> Result<(Self, StandIn)> {
         let mut scene = Self::bus_only(None)?;
         let folder = scene.folder().join("stand-in");
         let models = scene.folder().join("data/hob/models");
@@ -23,6 +31,7 @@ impl Scene {
         }
         std::fs::write(models.join("stand-in.gguf"), model_file())?;
         // The check of a new model would only be in the way.
+        let settings = settings(&scene)?;
         let settings = format!("[models]\ncheck_after_seconds = 86400\n{settings}");
         std::fs::write(scene.folder().join("config/hob/hob.toml"), settings)?;
         let own = scene.folder().join("programs");
@@ -40,7 +49,9 @@ impl Scene {
         for name in ["hob-extract-host", "hob-skill-host", "skills"] {
             std::os::unix::fs::symlink(programs().join(name), own.join(name))?;
         }
-        scene.use_daemon(daemon, vec![("HOB_STAND_IN".into(), folder.display().to_string())]);
+        let mut variables = variables(&scene);
+        variables.push(("HOB_STAND_IN".into(), folder.display().to_string()));
+        scene.use_daemon(daemon, variables);
         scene.start_daemon().await?;
         Ok((scene, StandIn { folder }))
     }

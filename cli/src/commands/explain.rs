@@ -10,15 +10,15 @@ use crate::screen::Screen;
 /// Arguments of `hob explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// A model, a skill, a file, "index"; everything without it
+    /// A model, a skill, or plain words: why is it slow, why was smol unloaded, what changed; everything without it
     #[arg(value_name = "WHAT")]
-    what: Option<String>,
+    what: Vec<String>,
 }
 
 /// Runs `hob explain`.
 pub async fn run(args: &Explain, hob: &Hob, screen: &Screen) -> Result<(), Failure> {
-    let what = args.what.as_deref().unwrap_or_default();
-    let explanation = hob.daemon().await?.explain(what).await?;
+    let what = args.what.join(" ");
+    let explanation = hob.daemon().await?.explain(&what).await?;
     let value = json!({"what": what, "explanation": explanation});
     Ok(screen.result(&value, |_, style| format!("{}\n", style.clean(explanation.trim_end())))?)
 }

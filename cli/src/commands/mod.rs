@@ -43,7 +43,7 @@ pub async fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Rewrite(args) => text::rewrite(&args, &hob, screen).await,
         Command::Proofread(args) => text::proofread(&args, &hob, screen).await,
         Command::Translate(args) => text::translate(&args, &hob, screen).await,
-        Command::Status => status::run(&hob, screen).await,
+        Command::Status(args) => status::run(&args, &hob, screen).await,
         Command::Explain(args) => explain::run(&args, &hob, screen).await,
         Command::Config(_) | Command::Completions(_) => Ok(()),
     }

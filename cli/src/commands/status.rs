@@ -1,6 +1,7 @@
 //! `hob status`: what runs, with the memory it takes.
 
-use hob_sdk::client::{DaemonStatus, Hob, IndexStatus};
+use clap::Args;
+use hob_sdk::client::{DaemonStatus, Hob, IndexStatus, UsageRow};
 use serde_json::Value;
 
 use crate::commands::index::render_counters;
@@ -14,8 +15,19 @@ use crate::table::{Cell, table};
 /// Columns of the budget's bar.
 const WIDTH: usize = 24;
 
+/// Arguments of `hob status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// What each program had generated on each day, instead
+    #[arg(long)]
+    usage: bool,
+}
+
 /// Runs `hob status`.
-pub async fn run(hob: &Hob, screen: &Screen) -> Result<(), Failure> {
+pub async fn run(args: &Status, hob: &Hob, screen: &Screen) -> Result<(), Failure> {
+    if args.usage {
+        return Ok(screen.result(&hob.usage().await?, |rows, style| render_usage(rows, style))?);
+    }
     let status = hob.status().await?;
     Ok(screen.result(&status, render)?)
 }
@@ -61,6 +73,26 @@ fn render(status: &DaemonStatus, style: &Style) -> String {
         }
     }
     out
+}
+
+fn render_usage(rows: &[UsageRow], style: &Style) -> String {
+    if rows.is_empty() {
+        return "Nothing was generated yet.\n".into();
+    }
+    let cells = rows.iter().map(|row| {
+        let energy = if row.joules > 0.0 { format!("{:.0} J", row.joules) } else { String::new() };
+        let numbers = [
+            row.requests.to_string(),
+            row.prompt_tokens.to_string(),
+            row.completion_tokens.to_string(),
+            format!("{:.1} s", row.cpu_seconds),
+            energy,
+        ];
+        let names = [Cell::plain(&style.line(&row.day)), Cell::new(&style.line(&row.app), |text| style.name(text))];
+        names.into_iter().chain(numbers.iter().map(|text| Cell::plain(text))).collect()
+    });
+    let header = ["day", "program", "requests", "read", "written", "cpu", "energy"];
+    table(&header, &cells.collect::<Vec<_>>(), style)
 }
 
 /// A condition with its unit, which the name's last word tells.
@@ -162,6 +194,22 @@ mod tests {
              \nChild processes\n  model  running  pid 41  180 MiB\n  skill  running  pid 42  5.0 MiB\n\
              \nConditions\n  on battery: no\n  memory available: 2.0 GiB\n  cpu pressure: 13%\n"
         );
+    }
+
+    #[test]
+    fn usage_is_a_table() {
+        let row = UsageRow {
+            day: "2026-11-25".into(),
+            app: "/usr/bin/a".into(),
+            requests: 2,
+            prompt_tokens: 30,
+            completion_tokens: 7,
+            cpu_seconds: 1.25,
+            joules: 0.0,
+        };
+        let text = render_usage(&[row], &Style::plain());
+        assert!(text.ends_with("2026-11-25  /usr/bin/a  2         30    7        1.2 s\n"), "{text}");
+        assert_eq!(render_usage(&[], &Style::plain()), "Nothing was generated yet.\n");
     }
 
     #[test]

@@ -9,7 +9,6 @@ use super::Assistant;
 use super::generate::Sink;
 use super::grounded::{NO_ANSWER, grounded_spec};
 use crate::error::HobError;
-use crate::governor::Conditions;
 use crate::models::Lease;
 use crate::models::checks::CheckResult;
 use crate::permissions::Caller;
@@ -49,7 +48,7 @@ impl Assistant {
             let entry = self.models.default_entry(Role::Chat);
             let unchecked = entry
                 .filter(|e| self.models.checks().get(&e.fingerprint).is_none() && !failed.contains(&e.fingerprint));
-            let due = unchecked.filter(|_| quiet.is_zero() || Conditions::read().allow_background_work());
+            let due = unchecked.filter(|_| quiet.is_zero() || self.steward.allows_own_work());
             if let Some(entry) = due
                 && let Err(error) = self.check_unless_wanted(&entry.id).await
             {

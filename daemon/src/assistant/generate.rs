@@ -5,7 +5,7 @@ use super::verify::Verifier;
 use super::{Ask, Assistant, Event};
 use crate::error::HobError;
 use crate::models::Lease;
-use hob_engine::{Finish, GenerateSpec, Message, ModelReply, ModelRequest, Role, TokenLogprob};
+use hob_engine::{Finish, GenerateSpec, Message, ModelReply, ModelRequest, Priority, Role, TokenLogprob};
 
 /// What a generation gave.
 #[derive(Default)]
@@ -72,8 +72,12 @@ impl Assistant {
         spec: GenerateSpec,
         sink: Sink<'_>,
     ) -> Result<Generated, HobError> {
-        let lease = self.models.lease(model, Role::Chat).await?;
-        self.generate_on(&lease, spec, sink).await
+        let background = spec.priority == Priority::Background;
+        let work = async {
+            let lease = self.models.lease(model, Role::Chat).await?;
+            self.generate_on(&lease, spec, sink).await
+        };
+        if background { self.steward.in_background(work).await } else { work.await }
     }
 
     /// Generates on a model that is already leased.
@@ -83,6 +87,7 @@ impl Assistant {
         spec: GenerateSpec,
         mut sink: Sink<'_>,
     ) -> Result<Generated, HobError> {
+        let mut counted = self.ledger.count(&spec.caller, lease.host().pid());
         let mut replies = lease.host().request(ModelRequest::Generate(spec)).await?;
         let mut made = Generated { model: lease.entry().id.clone(), ..Generated::default() };
         while let Some(reply) = replies.next().await? {
@@ -104,6 +109,7 @@ impl Assistant {
                     made.calls.push(call);
                 }
                 ModelReply::Done { finish, usage, logprobs } => {
+                    counted.tokens(usage.prompt_tokens, usage.completion_tokens);
                     let logprobs = logprobs.into_iter().map(clean).collect();
                     return Ok(Generated { finish_reason: reason(finish)?, usage, logprobs, ..made });
                 }

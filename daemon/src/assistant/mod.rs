@@ -26,10 +26,12 @@ pub use types::{
 };
 
 use crate::error::HobError;
+use crate::ledger::Ledger;
 use crate::models::Models;
 use crate::permissions::Caller;
 use crate::settings::{AnswerMode, KeepOnDisk};
 use crate::skills::{Decision, Skills};
+use crate::steward::Steward;
 use hob_engine::{GenerateSpec, Message, Persist, Role};
 use hob_index::Index;
 use session::Turn;
@@ -48,6 +50,8 @@ pub struct Assistant {
     skills: Arc<Skills>,
     sessions: Arc<Sessions>,
     extractor: Arc<dyn hob_index::types::Extractor>,
+    steward: Arc<Steward>,
+    ledger: Arc<Ledger>,
     setup: AssistantSetup,
 }
 
@@ -78,10 +82,12 @@ impl Assistant {
         index: Index,
         skills: Arc<Skills>,
         extractor: Arc<dyn hob_index::types::Extractor>,
+        steward: Arc<Steward>,
+        ledger: Arc<Ledger>,
         setup: AssistantSetup,
     ) -> Self {
         let folder = Some(setup.sessions.clone()).filter(|_| setup.keep == KeepOnDisk::Sessions);
-        Self { models, index, skills, sessions: Arc::new(Sessions::new(folder)), extractor, setup }
+        Self { models, index, skills, sessions: Arc::new(Sessions::new(folder)), extractor, steward, ledger, setup }
     }
 
     /// Open conversations.

@@ -2,7 +2,7 @@
 
 use super::dict::{Dict, DictBuilder};
 use crate::assistant::{Answer, Citation, ClientCall, Event, ToolCall, Usage};
-use crate::governor::Conditions;
+use crate::governor::{Conditions, Limits, PowerSource};
 use crate::models::ModelStatus;
 use crate::models::store::Progress;
 use crate::skills::{RoutedCall, SkillStatus};
@@ -127,6 +127,7 @@ pub fn index_state(state: IndexState) -> &'static str {
         IndexState::Idle => "idle",
         IndexState::Indexing => "indexing",
         IndexState::Embedding => "embedding",
+        IndexState::Held => "held",
         IndexState::Paused => "paused",
     }
 }
@@ -199,15 +200,34 @@ pub fn candidate(call: RoutedCall) -> Dict {
         .done()
 }
 
-/// The machine's conditions.
-pub fn conditions(now: &Conditions) -> Dict {
+/// The machine's conditions, and what they leave.
+pub fn conditions(now: &Conditions, limits: &Limits) -> Dict {
+    let source = match now.power_source {
+        PowerSource::Sysfs => "sysfs",
+        PowerSource::Upower => "upower",
+    };
     DictBuilder::default()
         .put("memory_available_bytes", now.memory_available)
         .put("memory_total_bytes", now.memory_total)
         .put_some("memory_pressure", now.memory_pressure)
         .put_some("cpu_pressure", now.cpu_pressure)
+        .put("memory_step", now.memory_step)
+        .put("low_memory_warning", now.low_memory_warning)
         .put_some("battery_percent", now.battery_percent)
         .put("on_battery", now.on_battery)
+        .put("battery_warning", now.battery_warning.name())
+        .put("power_source", source)
+        .put_some("power_profile", now.power_profile.clone())
+        .put("heat", now.heat.name())
         .put_some("temperature_celsius", now.temperature)
+        .put_some("temperature_hot_celsius", now.temperature_hot)
+        .put_some("cooling_percent", now.cooling_percent)
+        .put_some("user_idle", now.user_idle)
+        .put("suspending", now.suspending)
+        .put("threads_percent", limits.threads_percent)
+        .put("background_allowed", limits.background)
+        .put("embedding_allowed", limits.backfill)
+        .put("maintenance_allowed", limits.maintenance)
+        .put("smaller_model_allowed", limits.smaller_model)
         .done()
 }

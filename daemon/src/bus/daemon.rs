@@ -3,7 +3,8 @@
 use super::convert;
 use super::dict::{Dict, DictBuilder};
 use super::error::BusError;
-use crate::governor::{Conditions, resident_bytes};
+use crate::governor::resident_bytes;
+use crate::ledger::Usage;
 use std::sync::Arc;
 use zbus::interface;
 
@@ -39,14 +40,23 @@ impl DaemonInterface {
             .put("index", convert::index(&daemon.index.status()))
             .put("skills", skills.into_iter().map(convert::skill).collect::<Vec<_>>())
             .put("hosts", hosts)
-            .put("conditions", convert::conditions(&Conditions::read()))
+            .put("conditions", self.conditions_now())
             .done())
     }
 
-    /// Why something is as it is, in sentences. what: "" for the whole service, or the id of a
-    /// model or skill.
+    /// Why something is as it is, in sentences, from what is recorded. what: "" for the whole service, the id of a
+    /// model or skill, or plain words: "why is it slow", "why was smol unloaded", "why was it refused", "why is
+    /// indexing paused", "why was it ended", "what changed".
     async fn explain(&self, what: String) -> Result<String, BusError> {
         Ok(crate::explain::explain(&self.daemon, &what)?)
+    }
+
+    /// What each program had generated, by day, the latest day first, of the last 90 days: day s (2026-11-25), app s,
+    /// requests t, prompt_tokens t, completion_tokens t, cpu_seconds d, joules d (0 where nothing measures energy; an
+    /// estimate from the processor's or the battery's counter by share of processor time).
+    #[zbus(out_args("rows"))]
+    async fn usage(&self) -> Result<Vec<Dict>, BusError> {
+        Ok(self.daemon.ledger.usage().into_iter().map(usage).collect())
     }
 
     /// Looks at the model folders again. Settings are read at start only; restart for those.
@@ -68,11 +78,36 @@ impl DaemonInterface {
         "running"
     }
 
-    /// Memory, pressure, battery, heat, as the kernel tells.
-    #[zbus(property(emits_changed_signal = "false"))]
+    /// Memory, pressure, battery, heat, sleep, and what hob may do under them: on_battery b, battery_percent u,
+    /// battery_warning s, power_source s ("upower", "sysfs"), power_profile s, heat s ("cool", "hot", "very hot"),
+    /// temperature_celsius d, temperature_hot_celsius d, cooling_percent u, user_idle b, suspending b,
+    /// memory_available_bytes t, memory_total_bytes t, memory_pressure d, cpu_pressure d, memory_step y (0 to 6),
+    /// low_memory_warning y; threads_percent u, background_allowed b, embedding_allowed b, maintenance_allowed b,
+    /// smaller_model_allowed b. What nobody tells is left out. Changes of
+    /// memory_* and cpu_pressure alone are told now and then.
+    #[zbus(property)]
     async fn conditions(&self) -> Dict {
-        convert::conditions(&Conditions::read())
+        self.conditions_now()
     }
+}
+
+impl DaemonInterface {
+    fn conditions_now(&self) -> Dict {
+        let limits = *self.daemon.steward.limits().borrow();
+        convert::conditions(&self.daemon.governor.now(), &limits)
+    }
+}
+
+fn usage((day, app, usage): (String, String, Usage)) -> Dict {
+    DictBuilder::default()
+        .put("day", day)
+        .put("app", app)
+        .put("requests", usage.requests)
+        .put("prompt_tokens", usage.prompt_tokens)
+        .put("completion_tokens", usage.completion_tokens)
+        .put("cpu_seconds", usage.cpu_seconds)
+        .put("joules", usage.joules)
+        .done()
 }
 
 fn host(kind: &'static str, id: &str, pid: u32) -> Dict {

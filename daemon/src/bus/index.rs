@@ -5,6 +5,7 @@ use super::convert;
 use super::dict::{Dict, DictBuilder, Options};
 use super::door::Door;
 use super::error::BusError;
+use crate::decisions::Deed;
 use crate::error::HobError;
 use hob_index::Index;
 use hob_index::types::{IndexState, Mode, Query};
@@ -76,16 +77,19 @@ impl IndexInterface {
     /// Stops indexing and embedding until `Resume`; searching goes on.
     async fn pause(&self) -> Result<(), BusError> {
         self.daemon.index.pause();
+        self.daemon.decisions.record(Deed::Paused, "indexing", "somebody asked for it".into(), &[]);
         Ok(())
     }
 
     /// Goes on after `Pause`.
     async fn resume(&self) -> Result<(), BusError> {
         self.daemon.index.resume();
+        self.daemon.decisions.record(Deed::Resumed, "indexing", "somebody asked for it".into(), &[]);
         Ok(())
     }
 
-    /// Returns when everything is indexed. Options: lexical b (don't wait for embeddings).
+    /// Returns when everything is indexed, but does not wait for embeddings that are held back (on battery, in heat).
+    /// Options: lexical b (don't wait for embeddings at all).
     async fn wait(
         &self,
         options: Dict,
@@ -99,6 +103,8 @@ impl IndexInterface {
         let done = status.wait_for(|status| match status.state {
             IndexState::Idle => status.pending == 0,
             IndexState::Embedding => lexical && status.pending == 0,
+            // Nobody knows for how long: what can be done now is done.
+            IndexState::Held => status.pending == 0,
             IndexState::Indexing | IndexState::Paused => false,
         });
         let guest = self.door.meet(&header, connection).await?;

@@ -17,7 +17,10 @@ mod openai;
 mod outlet;
 mod request;
 mod skills;
+mod system;
 mod text;
+
+pub use system::follow as follow_system;
 
 use door::Door;
 use skills::SkillsInterface;
@@ -62,8 +65,30 @@ pub async fn connect(daemon: &Arc<crate::Daemon>, system: bool) -> zbus::Result<
 /// Tells clients what changes: the index's counters, what skills say, which models were checked.
 /// Runs until dropped.
 pub async fn tell(connection: &Connection, daemon: &Arc<crate::Daemon>) -> zbus::Result<()> {
-    tokio::try_join!(tell_index(connection, daemon), tell_skills(connection, daemon), tell_checks(connection, daemon))?;
+    tokio::try_join!(
+        tell_index(connection, daemon),
+        tell_skills(connection, daemon),
+        tell_checks(connection, daemon),
+        tell_conditions(connection, daemon)
+    )?;
     Ok(())
+}
+
+async fn tell_conditions(connection: &Connection, daemon: &Arc<crate::Daemon>) -> zbus::Result<()> {
+    let interface = connection.object_server().interface::<_, daemon::DaemonInterface>(ROOT).await?;
+    // The limits follow from the conditions a little later, and are told with them.
+    let (mut conditions, mut limits) = (daemon.governor.watch(), daemon.steward.limits());
+    loop {
+        let changed = tokio::select! {
+            changed = conditions.changed() => changed,
+            changed = limits.changed() => changed,
+        };
+        if changed.is_err() {
+            return Ok(());
+        }
+        interface.get().await.conditions_changed(interface.signal_emitter()).await?;
+        tokio::time::sleep(TELL_EVERY).await;
+    }
 }
 
 async fn tell_checks(connection: &Connection, daemon: &Arc<crate::Daemon>) -> zbus::Result<()> {

@@ -198,7 +198,8 @@ impl ModelsInterface {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
-        let vectors = embedder::embed(&self.daemon.models, model.as_deref(), texts, interactive).await?;
+        let vectors = embedder::embed(&self.daemon.models, model.as_deref(), texts, interactive);
+        let vectors = if interactive { vectors.await } else { self.daemon.steward.in_background(vectors).await }?;
         Ok(vectors.into_iter().map(|vector| vector.into_iter().flat_map(f32::to_le_bytes).collect()).collect())
     }
 
@@ -213,7 +214,8 @@ impl ModelsInterface {
         if documents.is_empty() {
             return Ok(Vec::new());
         }
-        let scores = reranker::rerank(&self.daemon.models, model.as_deref(), query, documents, interactive).await?;
+        let scores = reranker::rerank(&self.daemon.models, model.as_deref(), query, documents, interactive);
+        let scores = if interactive { scores.await } else { self.daemon.steward.in_background(scores).await }?;
         Ok(scores.into_iter().map(f64::from).collect())
     }
 

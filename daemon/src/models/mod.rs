@@ -10,5 +10,6 @@ pub mod embedder;
 pub mod reranker;
 mod residency;
 pub mod store;
+mod threads;
 
 pub use residency::{Lease, ModelHost, ModelStatus, Models, Residency};

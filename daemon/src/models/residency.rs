@@ -3,6 +3,7 @@
 use super::catalogue::{self, Entry};
 use super::checks::Checks;
 use super::store::Chosen;
+use super::threads::HostThreads;
 use crate::decisions::{Decisions, Deed};
 use crate::error::{HobError, Kind};
 use crate::governor::{Conditions, resident_bytes};
@@ -59,6 +60,8 @@ pub struct Models {
     slots: Mutex<BTreeMap<String, Arc<Slot>>>,
     checks: Checks,
     decisions: Arc<Decisions>,
+    /// How many threads the hosts may use for the time being.
+    pub(super) threads: HostThreads,
     /// How many leases were ever given.
     leased: watch::Sender<u64>,
 }
@@ -138,7 +141,8 @@ impl Drop for Lease {
 impl Models {
     /// Looks at the folders; loads nothing.
     pub fn new(how: Residency, checks: Checks, decisions: Arc<Decisions>) -> Self {
-        let models = Self { how, slots: Mutex::default(), checks, decisions, leased: watch::Sender::new(0) };
+        let threads = HostThreads::new(how.threads);
+        let models = Self { how, slots: Mutex::default(), checks, decisions, threads, leased: watch::Sender::new(0) };
         models.refresh();
         models
     }
@@ -214,6 +218,9 @@ impl Models {
             Ok(loaded) => Ok(Lease { slot, loaded }),
             Err(error) => {
                 slot.leases.fetch_sub(1, Ordering::AcqRel);
+                if error.kind == Kind::OutOfBudget {
+                    self.decisions.record(Deed::Refused, &slot.entry.id, error.message.clone(), &[]);
+                }
                 Err(error)
             }
         }
@@ -255,6 +262,7 @@ impl Models {
             Err(_) => slot.show("unloaded", 0),
         }
         let fresh = fresh?;
+        self.decisions.record(Deed::Loaded, &slot.entry.id, "somebody wanted it".into(), &[]);
         Ok(loaded.insert(fresh).clone())
     }
 
@@ -277,6 +285,7 @@ impl Models {
                 ModelReply::Loaded(info) => {
                     let (pid, context, backend) = (host.pid(), info.context, &info.backend);
                     tracing::info!(id = slot.entry.id, pid, context, backend, "model loaded");
+                    self.threads.tell(&host).await;
                     return Ok(Loaded { host, info });
                 }
                 ModelReply::Failed(error) => return Err(error.into()),
@@ -346,8 +355,12 @@ impl Models {
         let slot = lock(&self.slots).get(id).cloned();
         let slot =
             slot.ok_or_else(|| HobError::not_found(format!("there is no model \"{id}\"; see hob model list")))?;
+        let was_resident = self.is_resident(id);
         if !slot.unload_unless_used().await {
             return Err(HobError::new(Kind::Busy, format!("{id} is answering; try again when it has ended")));
+        }
+        if was_resident {
+            self.decisions.record(Deed::Unloaded, id, "somebody asked for it".into(), &[]);
         }
         Ok(())
     }
@@ -381,8 +394,31 @@ impl Models {
             {
                 *loaded = None;
                 slot.show("unloaded", 0);
+                self.decisions.record(Deed::Ended, &slot.entry.id, "its process died".into(), &[]);
             }
         }
+    }
+
+    /// The hosts that run; waits for those that are being loaded.
+    pub(super) async fn hosts(&self) -> Vec<Arc<ModelHost>> {
+        let slots: Vec<_> = lock(&self.slots).values().cloned().collect();
+        let hosts = slots.iter().map(|slot| async { slot.loaded.lock().await.as_ref().map(|l| l.host.clone()) });
+        join_all(hosts).await.into_iter().flatten().filter(|host| host.is_alive()).collect()
+    }
+
+    /// Unloads all models that nobody uses at this moment, whatever they were used for before.
+    pub async fn unload_unused(&self, because: &str) {
+        join_all(self.idle_slots().iter().map(|slot| async {
+            if slot.unload_unless_used().await {
+                self.decisions.record(Deed::Unloaded, &slot.entry.id, because.to_string(), &[]);
+            }
+        }))
+        .await;
+    }
+
+    /// Whether any model is in memory.
+    pub fn any_resident(&self) -> bool {
+        lock(&self.slots).values().any(|slot| lock(&slot.seen).state != "unloaded")
     }
 
     /// Changes with every lease: somebody wants a model.

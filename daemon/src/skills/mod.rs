@@ -161,11 +161,9 @@ impl Skills {
             for planned in self.wakes.take_due(now) {
                 self.wake(planned).await;
             }
-            let wait =
-                self.wakes.next().map(|at| Duration::from_secs(u64::try_from(at - now).unwrap_or(0).clamp(1, 3_600)));
             tokio::select! {
                 () = self.wakes.changed() => {}
-                () = sleep_or_forever(wait) => {}
+                () = sleep_or_forever(self.wakes.wait(now)) => {}
             }
         }
     }

@@ -7,10 +7,16 @@ use hob_sdk::Wake;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Wakes kept for one skill; more mean that it is broken.
 const MAX_PER_SKILL: usize = 256;
+
+/// A wait for the next wake.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// As late a planned call may be when the clock was set or the machine slept meanwhile.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// A skill's wake.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,6 +75,13 @@ impl Wakes {
         self.planned.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|p| p.wake.at).min()
     }
 
+    /// How long to wait at `now` before looking again; `None` when nothing is planned. Never long: plans are made by
+    /// the wall clock, which may be set or stand still in sleep, and waits are measured by one that does neither.
+    pub fn wait(&self, now: i64) -> Option<Duration> {
+        let left = self.next()?.saturating_sub(now);
+        Some(Duration::from_secs(u64::try_from(left).unwrap_or(0)).clamp(SHORTEST, LONGEST))
+    }
+
     /// Completes when the plan has changed.
     pub async fn changed(&self) {
         self.changed.notified().await;
@@ -99,6 +112,26 @@ mod tests {
         assert!(wakes.take_due(29).is_empty());
         assert_eq!(wakes.take_due(30)[0].skill, "clock");
         assert!(wakes.next().is_none());
+    }
+
+    #[test]
+    fn a_clock_that_jumps_makes_no_call_early_and_none_much_too_late() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let wakes = Wakes::open(folder.path().join("wakes.json"));
+        assert_eq!(wakes.wait(0), None);
+        wakes.update("clock", vec![wake("a", 10_000)], &[]).expect("plan");
+        // Far away, and then the clock is set forward: seen within the longest wait.
+        assert_eq!(wakes.wait(1_000), Some(LONGEST));
+        assert_eq!(wakes.wait(9_995), Some(Duration::from_secs(5)));
+        // Set back by a day just before it is due: not due, and asked again soon.
+        assert!(wakes.take_due(9_999 - 86_400).is_empty());
+        assert_eq!(wakes.wait(9_999 - 86_400), Some(LONGEST));
+        // Back to the right time, and past it.
+        assert_eq!(wakes.wait(20_000), Some(SHORTEST));
+        assert_eq!(wakes.take_due(20_000).len(), 1);
+        // Once, however the clock jumps afterwards.
+        assert!(wakes.take_due(5_000).is_empty() && wakes.take_due(99_999).is_empty());
+        assert_eq!(wakes.wait(i64::MIN), None);
     }
 
     #[test]

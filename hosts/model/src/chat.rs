@@ -130,7 +130,12 @@ impl<'m> Chat<'m> {
                         let request = Request { priority: spec.priority, caller: spec.caller.clone(), since };
                         self.waiting.push((request, job));
                     }
-                    body => self.wire.finish(&job, other(body, &self.vocab)),
+                    body => {
+                        if let ModelRequest::Limits { threads } = body {
+                            self.threads.limit(*threads);
+                        }
+                        self.wire.finish(&job, other(body, &self.vocab));
+                    }
                 }
             }
             self.drop_cancelled();

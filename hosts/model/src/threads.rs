@@ -44,6 +44,8 @@ pub enum Work {
 /// Chooses the number of threads for each step.
 pub struct Threads {
     most: u32,
+    /// What the daemon allows for the time being.
+    allowed: u32,
     load: Load,
     prefill: Measured,
     piece: Measured,
@@ -67,6 +69,7 @@ impl Threads {
         let measured = || Measured::new(most, SLOW);
         Self {
             most,
+            allowed: most,
             load: Load::default(),
             prefill: Measured::new(most, SLOW_PREFILL),
             // They differ too much from each other for one to be slower than usual.
@@ -78,11 +81,16 @@ impl Threads {
         }
     }
 
+    /// Uses no more than `most` threads from the next step on; 0 lifts the limit.
+    pub fn limit(&mut self, most: u32) {
+        self.allowed = if most == 0 { self.most } else { most.min(self.most) };
+    }
+
     /// Threads for the next step.
     pub fn next(&mut self, work: Work, now: Instant) -> u32 {
         // Between two steps our threads still look for work.
         self.load.look(now, self.last);
-        let free = self.most.saturating_sub(self.load.others()).max(1);
+        let free = self.most.saturating_sub(self.load.others()).min(self.allowed).max(1);
         self.last = self.measured(work).next(free);
         self.last
     }
@@ -255,6 +263,25 @@ mod tests {
         settle(&mut measured, 2, 40, |n| 16.0 / f64::from(n));
         let mean = settle(&mut measured, 2, 60, |n| if n == 1 { 16.0 } else { 90.0 });
         assert!(mean < 32.0, "{mean}");
+    }
+
+    #[test]
+    fn a_limit_holds_from_the_next_step_until_it_is_lifted() {
+        let mut threads = Threads::new(8);
+        // As if just looked at: the load of the machine that tests run on is its own affair.
+        let next = |threads: &mut Threads| {
+            let free = threads.most.min(threads.allowed).max(1);
+            threads.measured(Work::Decode).next(free)
+        };
+        assert_eq!(next(&mut threads), 8);
+        threads.limit(4);
+        assert_eq!(next(&mut threads), 4);
+        assert!(threads.next(Work::Prefill, Instant::now()) <= 4);
+        threads.limit(99);
+        assert_eq!(next(&mut threads), 8);
+        threads.limit(1);
+        threads.limit(0);
+        assert_eq!(next(&mut threads), 8);
     }
 
     #[test]

@@ -42,6 +42,7 @@ impl Job {
             ModelRequest::Embed { interactive: true, .. }
                 | ModelRequest::Rerank { interactive: true, .. }
                 | ModelRequest::CountTokens { .. }
+                | ModelRequest::Limits { .. }
         )
     }
 }

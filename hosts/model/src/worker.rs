@@ -70,6 +70,8 @@ pub fn small_or_invalid(body: &ModelRequest, vocab: &LlamaVocab<'_>) -> ModelRep
     match body {
         ModelRequest::CountTokens { text } => ModelReply::Tokens(prompt::count(vocab, text)),
         ModelRequest::Measure(_) => invalid("this process holds a model already; start another to measure one"),
+        // Whoever computes has taken note of it before.
+        ModelRequest::Limits { .. } => ModelReply::Limited,
         ModelRequest::Load(_) => invalid("this process already holds a model; start another for a second one"),
         ModelRequest::Embed { .. } => invalid("this is no embedding model; load one to embed texts"),
         ModelRequest::Rerank { .. } => invalid("this is no reranking model; load one to score documents"),

@@ -38,6 +38,8 @@ pub(crate) struct Counters {
     /// Passages wait for an embedding that can be made now.
     pub embedding: bool,
     pub paused: bool,
+    /// No embeddings are to be made for the time being.
+    pub held: bool,
     pub stopping: bool,
     /// The backfill has something else to see to than waiting for the indexer's rest.
     pub nudged: bool,
@@ -50,6 +52,8 @@ impl Counters {
             IndexState::Paused
         } else if self.indexing || pending > 0 {
             IndexState::Indexing
+        } else if self.embedding && self.held {
+            IndexState::Held
         } else if self.embedding {
             IndexState::Embedding
         } else {
@@ -68,7 +72,7 @@ impl Counters {
 
     /// Backfill may run: nobody waits for words.
     fn lexical_at_rest(&self) -> bool {
-        !self.paused && !self.indexing && self.queued + self.found == 0
+        !self.paused && !self.held && !self.indexing && self.queued + self.found == 0
     }
 }
 
@@ -200,6 +204,10 @@ mod tests {
     fn the_state_is_named_by_what_comes_first() {
         let mut c = Counters { embedding: true, ..Counters::default() };
         assert_eq!(c.status().state, IndexState::Embedding);
+        c.held = true;
+        assert_eq!(c.status().state, IndexState::Held);
+        assert!(!c.lexical_at_rest());
+        c.held = false;
         c.unsettled = 1;
         assert_eq!(c.status().state, IndexState::Indexing);
         assert!(c.lexical_at_rest());

@@ -87,3 +87,23 @@ fn a_passage_that_can_not_be_embedded_does_not_hold_up_the_others() {
     h.idle();
     assert_eq!(embedded(&h), (40, 41));
 }
+
+#[test]
+fn embedding_can_be_held_back_apart_from_the_users_own_pause() {
+    let h = Harness::with_embedder(true);
+    h.idle();
+    h.index().hold_embedding(true);
+    h.write("a.txt", "The walrus sleeps on the cold ice.");
+    h.index().add_folder(&h.root).unwrap();
+    h.until("held", |index| index.status().state == IndexState::Held && index.status().pending == 0);
+    assert_eq!((h.found("walrus"), embedded(&h)), (vec!["a.txt".to_string()], (0, 1)));
+    assert_eq!(h.embedder.background.load(Ordering::SeqCst), 0);
+    // The user pauses meanwhile; that the machine allows it again is not the user's wish.
+    h.index().pause();
+    h.index().hold_embedding(false);
+    assert_eq!(h.index().status().state, IndexState::Paused);
+    assert_eq!(h.embedder.background.load(Ordering::SeqCst), 0);
+    h.index().resume();
+    h.idle();
+    assert_eq!(embedded(&h), (1, 1));
+}

@@ -42,7 +42,7 @@ pub use proxies::{
 pub use request::{DeltaKind, Finished, Request, Status, Update};
 pub use types::{
     Answer, Budget, Candidate, Citation, DaemonStatus, Hit, HostProcess, IndexCounters, IndexStatus, ModelInfo,
-    ModelProcess, Routing, SearchResult, SkillInfo, SkillProcess, SkippedFile, TokenLogprob, ToolCall, Usage,
+    ModelProcess, Routing, SearchResult, SkillInfo, SkillProcess, SkippedFile, TokenLogprob, ToolCall, Usage, UsageRow,
 };
 
 use std::collections::HashMap;
@@ -245,6 +245,14 @@ impl Hob {
         // Properties are named in upper case on the bus and in lower case in JSON.
         let named = properties.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
         from_details(&named)
+    }
+
+    /// What each program had generated on each day, the latest day first.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`] when no daemon answers.
+    pub async fn usage(&self) -> Result<Vec<UsageRow>> {
+        self.daemon().await?.usage().await?.iter().map(from_details).collect()
     }
 
     /// What `hob status` shows.

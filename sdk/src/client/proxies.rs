@@ -202,6 +202,8 @@ pub trait Daemon {
     async fn status(&self) -> Result<Details>;
     /// Why something is slow, unloaded, refused or paused; "" asks about everything.
     async fn explain(&self, what: &str) -> Result<String>;
+    /// What each program had generated, by day; `UsageRow` names the keys.
+    async fn usage(&self) -> Result<Vec<Details>>;
     /// Reads the settings again.
     async fn reload(&self) -> Result<()>;
 

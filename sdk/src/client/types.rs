@@ -290,6 +290,26 @@ pub struct SkippedFile {
     pub reason: String,
 }
 
+/// What a program had generated on a day.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UsageRow {
+    /// As 2026-11-25.
+    pub day: String,
+    /// The program's path; "others" where nobody tells.
+    pub app: String,
+    /// Requests that were served.
+    pub requests: u64,
+    /// Tokens that were read.
+    pub prompt_tokens: u64,
+    /// Tokens that were written.
+    pub completion_tokens: u64,
+    /// Processor time, in seconds.
+    pub cpu_seconds: f64,
+    /// Energy in joules, an estimate; 0 where nothing measures it.
+    pub joules: f64,
+}
+
 /// What `hob status` shows.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -66,6 +66,10 @@ fn main() {
                 let host = host.clone();
                 std::thread::spawn(move || host.generate(id, &spec, context, &flag));
             }
+            ToHost::Request { id, body: ModelRequest::Limits { threads } } => {
+                host.log(json!({"limits": {"threads": threads}}));
+                host.finish(id, ModelReply::Limited);
+            }
             ToHost::Request { id, body } => {
                 let reply = EngineError::InvalidArgument(format!("the stand-in does not know {body:.40?}"));
                 host.finish(id, ModelReply::Failed(reply));

@@ -35,20 +35,29 @@ struct Queue {
     /// Batches since the last one of background work.
     since: u32,
     closed: bool,
+    /// Threads that may work; the others wait. 0: all.
+    allowed: usize,
 }
 
 impl Lane {
     /// Adds a request.
     pub fn push(&self, work: Arc<Work>, is_background: bool) {
         let mut queue = self.lock();
+        let all_may_work = queue.allowed == 0;
         let to = if is_background { &mut queue.background } else { &mut queue.waited_for };
         // A second thread would only find that there is nothing left.
-        if work.texts() == 1 {
+        if work.texts() == 1 && all_may_work {
             self.arrived.notify_one()
         } else {
             self.arrived.notify_all()
         }
         to.push_back(work);
+    }
+
+    /// Lets no more than so many threads work from their next batch on; 0 lets all.
+    pub fn limit(&self, threads: usize) {
+        self.lock().allowed = threads;
+        self.arrived.notify_all();
     }
 
     /// Ends [`Lane::next`] for everybody.
@@ -57,19 +66,19 @@ impl Lane {
         self.arrived.notify_all();
     }
 
-    /// The request whose next batch is due, if there is one.
-    fn now(&self) -> Option<Arc<Work>> {
-        self.lock().pick()
+    /// The request whose next batch is due for a thread, if there is one.
+    fn now(&self, thread: usize) -> Option<Arc<Work>> {
+        self.lock().pick_for(thread)
     }
 
-    /// Waits for the request whose next batch is due; `None` when the lane is closed.
-    fn next(&self) -> Option<Arc<Work>> {
+    /// Waits for the request whose next batch is due for a thread; `None` when the lane is closed.
+    fn next(&self, thread: usize) -> Option<Arc<Work>> {
         let mut queue = self.lock();
         loop {
             if queue.closed {
                 return None;
             }
-            if let Some(work) = queue.pick() {
+            if let Some(work) = queue.pick_for(thread) {
                 return Some(work);
             }
             queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
@@ -82,6 +91,10 @@ impl Lane {
 }
 
 impl Queue {
+    fn pick_for(&mut self, thread: usize) -> Option<Arc<Work>> {
+        if self.allowed == 0 || thread < self.allowed { self.pick() } else { None }
+    }
+
     fn pick(&mut self) -> Option<Arc<Work>> {
         self.waited_for.retain(|work| !work.is_spent());
         self.background.retain(|work| !work.is_spent());
@@ -130,6 +143,8 @@ pub struct Worker<'m, 'l> {
     pub lane: &'l Lane,
     /// Whose turn it is on its processor.
     pub turn: Arc<Turn>,
+    /// Which of its lane's threads it is.
+    pub thread: usize,
     /// It takes the right of way when it works; otherwise it gives way.
     pub is_express: bool,
     /// Set up when it is first needed.
@@ -140,12 +155,15 @@ impl<'m> Worker<'m, '_> {
     /// Works until the lane is closed.
     pub fn run(mut self) {
         let _closes = ClosesOnPanic(self.shared.wire);
+        if !self.is_express {
+            be_nice();
+        }
         let turn = self.turn.clone();
         let mut taken: Option<Taken<'_>> = None;
         loop {
-            let due = self.lane.now().or_else(|| {
+            let due = self.lane.now(self.thread).or_else(|| {
                 taken = None;
-                self.lane.next()
+                self.lane.next(self.thread)
             });
             let Some(work) = due else { return };
             if self.is_express && taken.is_none() {
@@ -173,6 +191,19 @@ impl<'m> Worker<'m, '_> {
             Some(context) => Ok(context),
             none => Ok(none.insert(self.shared.context((!self.is_express).then(|| self.turn.clone()))?)),
         }
+    }
+}
+
+/// How much the threads of bulk work stand back behind everybody else's, as `nice` counts.
+const NICE: i32 = 10;
+
+/// Lets the calling thread, and no other, have what others leave: on Linux a priority belongs to a thread.
+fn be_nice() {
+    let own = rustix::thread::gettid();
+    let now = rustix::process::getpriority_process(Some(own));
+    let set = now.and_then(|now| rustix::process::setpriority_process(Some(own), (now + NICE).min(19)));
+    if let Err(error) = set {
+        tracing::debug!(%error, "bulk work runs at normal priority");
     }
 }
 

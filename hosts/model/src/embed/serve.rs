@@ -92,11 +92,11 @@ fn start<'scope>(
         Builder::new().name(name.into()).stack_size(WORKER_STACK).spawn_scoped(scope, move || worker.run())?;
         Ok(())
     };
-    for _ in 0..shared.threads {
+    for thread in 0..shared.threads {
         let turn = Arc::new(Turn::default());
         let context = first.take();
-        let express = Worker { shared, lane: &lanes.express, turn: turn.clone(), is_express: true, context };
-        let bulk = Worker { shared, lane: &lanes.bulk, turn, is_express: false, context: None };
+        let express = Worker { shared, lane: &lanes.express, turn: turn.clone(), thread, is_express: true, context };
+        let bulk = Worker { shared, lane: &lanes.bulk, turn, thread, is_express: false, context: None };
         let started = spawn("express", express).and_then(|()| spawn("bulk", bulk));
         started
             .map_err(|error| EngineError::Inference(format!("a thread for embeddings can't be started: {error}")))?;
@@ -109,6 +109,11 @@ fn accept(job: Job, role: Role, shared: &Shared<'_>, lanes: &Lanes) {
         (ModelRequest::Embed { interactive, .. }, Role::Embedding) => (None, *interactive),
         (ModelRequest::Rerank { query, interactive, .. }, Role::Reranker) => {
             (Some(shared.inputs.query(query)), *interactive)
+        }
+        (ModelRequest::Limits { threads }, _) => {
+            // What people wait for is soon done and uses what it can get.
+            lanes.bulk.limit(*threads as usize);
+            return shared.wire.finish(&job, ModelReply::Limited);
         }
         (body, _) => return shared.wire.finish(&job, small_or_invalid(body, shared.inputs.vocab())),
     };

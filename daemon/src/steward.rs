@@ -1,0 +1,249 @@
+//! Keeps hob to what the conditions allow, and writes down each change with its reason.
+//!
+//! Owns: the limits in force, and who is held back by them. Must not know: D-Bus, how conditions are found out.
+
+use crate::decisions::{Decisions, Deed};
+use crate::error::{HobError, Kind};
+use crate::governor::{Conditions, Governor, Limits, Policy, Rule, figures};
+use crate::models::Models;
+use hob_index::Index;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The decisions' subject for the number of threads.
+pub const THREADS: &str = "threads";
+/// For embeddings of files.
+pub const EMBEDDING: &str = "embedding";
+/// For requests that nobody waits for.
+pub const BACKGROUND: &str = "background work";
+
+/// How long background work may take to end before the machine sleeps.
+const ENDS_WITHIN: Duration = Duration::from_secs(1);
+
+/// Holds hob back.
+pub struct Steward {
+    governor: Arc<Governor>,
+    decisions: Arc<Decisions>,
+    limits: watch::Sender<Limits>,
+    /// Background requests that run.
+    running: watch::Sender<usize>,
+}
+
+/// What is in force at a moment, and why.
+struct State {
+    rules: Vec<Rule>,
+    limits: Limits,
+}
+
+impl Steward {
+    /// Nothing is limited before [`Steward::run`].
+    pub fn new(governor: Arc<Governor>, decisions: Arc<Decisions>) -> Self {
+        let (limits, running) = (watch::Sender::new(Limits::NONE), watch::Sender::new(0));
+        Self { governor, decisions, limits, running }
+    }
+
+    /// The limits in force, watched.
+    pub fn limits(&self) -> watch::Receiver<Limits> {
+        self.limits.subscribe()
+    }
+
+    /// Whether work that nobody asked for may run now.
+    pub fn allows_own_work(&self) -> bool {
+        self.limits.borrow().background && self.governor.now().allow_background_work()
+    }
+
+    /// Applies the limits as the conditions change. Runs until dropped.
+    pub async fn run(&self, models: &Models, index: &Index) {
+        let mut conditions = self.governor.watch();
+        let mut before = State { rules: Vec::new(), limits: Limits::NONE };
+        loop {
+            let now = conditions.borrow_and_update().clone();
+            let policy = self.governor.policy();
+            let state = State { rules: policy.rules(&now), limits: policy.limits(&now) };
+            self.apply(&before, &state, &now, models, index).await;
+            before = state;
+            if conditions.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn apply(&self, before: &State, after: &State, now: &Conditions, models: &Models, index: &Index) {
+        let (old, new) = (&before.limits, &after.limits);
+        self.write_down(before, after, now);
+        self.limits.send_if_modified(|limits| std::mem::replace(limits, *new) != *new);
+        if old.backfill != new.backfill {
+            index.hold_embedding(!new.backfill);
+        }
+        if old.threads_percent != new.threads_percent {
+            models.limit_threads(new.threads_percent).await;
+        }
+    }
+
+    /// Each limit that came or went, with the rules that did it.
+    fn write_down(&self, before: &State, after: &State, now: &Conditions) {
+        let figures = figures(now, &after.limits);
+        let decided =
+            |was: bool, is: bool, subject, [stops, goes_on]: [Deed; 2], concerns: &dyn Fn(&Limits) -> bool| match (
+                was, is,
+            ) {
+                (_, true) => self.decisions.record(stops, subject, self.reasons(after, now, concerns), &figures),
+                (true, false) => {
+                    self.decisions.record(goes_on, subject, self.ends(before, after, now, concerns), &figures);
+                }
+                (false, false) => {}
+            };
+        let (old, new) = (&before.limits, &after.limits);
+        let slower = |limits: &Limits| limits.threads_percent < 100;
+        if old.threads_percent != new.threads_percent {
+            decided(slower(old), slower(new), THREADS, [Deed::Slowed, Deed::Freed], &slower);
+        }
+        let rests = [Deed::Paused, Deed::Resumed];
+        let no_backfill = |limits: &Limits| !limits.backfill;
+        if old.backfill != new.backfill {
+            decided(no_backfill(old), no_backfill(new), EMBEDDING, rests, &no_backfill);
+        }
+        let no_background = |limits: &Limits| !limits.background;
+        if old.background != new.background {
+            decided(no_background(old), no_background(new), BACKGROUND, rests, &no_background);
+        }
+    }
+
+    /// Why something is limited now.
+    fn reasons(&self, after: &State, now: &Conditions, concerns: &dyn Fn(&Limits) -> bool) -> String {
+        let policy = self.governor.policy();
+        let rules = after.rules.iter().filter(|rule| concerns(&policy.narrowed(Limits::NONE, **rule)));
+        joined(rules.map(|rule| policy.because(*rule, now)))
+    }
+
+    /// Why something is no longer limited.
+    fn ends(&self, before: &State, after: &State, now: &Conditions, concerns: &dyn Fn(&Limits) -> bool) -> String {
+        let policy = self.governor.policy();
+        let gone = before.rules.iter().filter(|rule| !after.rules.contains(rule));
+        let gone = gone.filter(|rule| concerns(&policy.narrowed(Limits::NONE, **rule)));
+        joined(gone.map(|rule| Policy::over(*rule, now)))
+    }
+
+    /// Does work that nobody waits for: not before it is allowed, and not while the machine goes to sleep.
+    pub async fn in_background<T>(&self, work: impl Future<Output = Result<T, HobError>>) -> Result<T, HobError> {
+        let mut limits = self.limits.subscribe();
+        let stopping = || HobError::new(Kind::Cancelled, "the daemon is stopping");
+        limits.wait_for(|limits| limits.background).await.map_err(|_| stopping())?;
+        let mut conditions = self.governor.watch();
+        let _runs = Runs::new(&self.running);
+        tokio::select! {
+            done = work => done,
+            _ = conditions.wait_for(|now| now.suspending) => {
+                let because = "the machine was about to sleep".to_string();
+                self.decisions.record(Deed::Ended, BACKGROUND, because, &[]);
+                let message = "the machine goes to sleep, so background work was ended; ask again later";
+                Err(HobError::new(Kind::Cancelled, message))
+            }
+        }
+    }
+
+    /// Makes the machine ready to sleep: background work ends, and idle models write down what they have evaluated and
+    /// go. They are loaded again when somebody wants them.
+    pub async fn before_sleep(&self, models: &Models) {
+        self.governor.change(|now| now.suspending = true);
+        let mut running = self.running.subscribe();
+        if tokio::time::timeout(ENDS_WITHIN, running.wait_for(|count| *count == 0)).await.is_err() {
+            tracing::warn!("background work does not end before the machine sleeps; it goes on afterwards");
+        }
+        models.unload_unused("the machine was about to sleep").await;
+    }
+
+    /// The machine is awake again.
+    pub fn after_sleep(&self) {
+        self.governor.change(|now| now.suspending = false);
+    }
+}
+
+/// Counts a running background request.
+struct Runs<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Runs<'a> {
+    fn new(count: &'a watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count)
+    }
+}
+
+impl Drop for Runs<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// Reasons as one clause; each is said once.
+fn joined(reasons: impl Iterator<Item = String>) -> String {
+    let mut said: Vec<String> = Vec::new();
+    reasons.for_each(|reason| {
+        if !said.contains(&reason) {
+            said.push(reason);
+        }
+    });
+    said.join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steward() -> (tempfile::TempDir, Steward) {
+        let root = tempfile::tempdir().expect("a folder");
+        let policy = Policy { sysfs: root.path().into(), ..Policy::default() };
+        (root, Steward::new(Arc::new(Governor::new(policy)), Arc::default()))
+    }
+
+    fn state(steward: &Steward, now: &Conditions) -> State {
+        let policy = steward.governor.policy();
+        State { rules: policy.rules(now), limits: policy.limits(now) }
+    }
+
+    #[test]
+    fn each_act_and_its_undoing_is_written_down_with_its_reason() {
+        let (_root, steward) = steward();
+        let (calm, now) = (
+            Conditions::default(),
+            Conditions { on_battery: true, battery_percent: Some(30), ..Conditions::default() },
+        );
+        let (before, after) = (state(&steward, &calm), state(&steward, &now));
+        steward.write_down(&before, &after, &now);
+        steward.write_down(&after, &after, &now);
+        steward.write_down(&after, &before, &calm);
+        let told: Vec<_> =
+            steward.decisions.latest(|_| true).into_iter().map(|d| (d.deed, d.subject, d.because)).rev().collect();
+        let level = "the machine runs on battery at 30%, and files are embedded only above 50%";
+        let mains = "the machine is on mains power again";
+        let expected = [
+            (Deed::Slowed, THREADS, "the machine runs on battery"),
+            (Deed::Paused, EMBEDDING, level),
+            (Deed::Freed, THREADS, mains),
+            (Deed::Resumed, EMBEDDING, mains),
+        ];
+        let expected: Vec<_> = expected.map(|(deed, s, b)| (deed, s.to_string(), b.to_string())).to_vec();
+        assert_eq!(told, expected);
+    }
+
+    #[tokio::test]
+    async fn background_work_waits_and_ends_when_the_machine_sleeps() {
+        let (_root, steward) = steward();
+        assert_eq!(steward.in_background(async { Ok(7) }).await.expect("allowed"), 7);
+        steward.limits.send_modify(|limits| limits.background = false);
+        let waits = steward.in_background(async { Ok(8) });
+        let allows = async {
+            tokio::task::yield_now().await;
+            steward.limits.send_modify(|limits| limits.background = true);
+            std::future::pending::<()>().await;
+        };
+        tokio::select! { done = waits => assert_eq!(done.expect("allowed again"), 8), () = allows => {} }
+        let never = steward.in_background(std::future::pending::<Result<(), HobError>>());
+        let sleeps = async { steward.governor.change(|now| now.suspending = true) };
+        let (ended, ()) = tokio::join!(never, sleeps);
+        assert_eq!(ended.expect_err("ended").kind, Kind::Cancelled);
+        assert_eq!(*steward.running.borrow(), 0);
+        assert_eq!(steward.decisions.latest(|d| d.deed == Deed::Ended).len(), 1);
+    }
+}
