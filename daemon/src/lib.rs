@@ -16,6 +16,7 @@ mod json_file;
 pub mod models;
 pub mod paths;
 pub mod permissions;
+pub mod pressure;
 pub mod settings;
 pub mod skills;
 
@@ -58,6 +59,8 @@ pub struct Daemon {
     pub decisions: Arc<Decisions>,
     /// When the daemon started.
     pub started: Instant,
+    /// What is done when memory is short.
+    pub pressure: pressure::Pressure,
     check_after: Duration,
 }
 
@@ -94,6 +97,7 @@ impl Daemon {
             extractor,
             decisions,
             started: Instant::now(),
+            pressure: pressure::Pressure::default(),
             check_after: Duration::from_secs(*settings.models.check_after_seconds.get_ref()),
         }))
     }
@@ -102,7 +106,7 @@ impl Daemon {
     /// checked.
     pub async fn housekeeping(&self) {
         let check = self.assistant.check_new_models(self.check_after);
-        tokio::join!(self.recycle(), self.skills.run_wakes(), check);
+        tokio::join!(self.recycle(), self.skills.run_wakes(), check, self.pressure.watch(self));
     }
 
     async fn recycle(&self) {
@@ -140,6 +144,9 @@ fn residency(paths: &Paths, settings: &Settings) -> Residency {
         threads: *settings.models.threads.get_ref(),
         budget: *settings.memory.budget_mib.get_ref() << 20,
         cache: cache(paths, settings),
+        pinned: settings.models.pinned.clone(),
+        smaller: settings.memory.smaller_model,
+        measured: Some(paths.state.join("memory.json")),
     }
 }
 
