@@ -230,7 +230,7 @@ mod tests {
         let large = slot(&models, "large", 5_000 * MIB);
         let Err(error) = models.make_room(&large).await else { panic!("it does not fit") };
         assert_eq!(error.kind, Kind::OutOfBudget);
-        assert!(error.message.contains("needs about 5016 MiB, but hob's memory budget is 600 MiB"), "{error}");
+        assert!(error.message.contains("needs about 5022 MiB, but hob's memory budget is 600 MiB"), "{error}");
         assert_eq!(models.decisions.latest(|d| d.deed == Deed::Refused).len(), 1);
     }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// A model's process without its model.
-const BASE: u64 = 16 << 20;
+const BASE: u64 = 22 << 20;
 /// Bytes of buffers for computing, for each element of a hidden state: 128 tokens of a step, some states each, of 4.
 const COMPUTE_PER_WIDTH: u64 = 128 * 4 * 12;
 /// Contexts are made in multiples of so many tokens.
