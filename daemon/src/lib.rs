@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod models;
 pub mod paths;
 pub mod permissions;
+pub mod pressure;
 pub mod settings;
 pub mod skills;
 pub mod steward;
@@ -74,6 +75,8 @@ pub struct Daemon {
     pub ledger: Arc<Ledger>,
     /// When the daemon started.
     pub started: Instant,
+    /// What is done when memory is short.
+    pub pressure: pressure::Pressure,
     check_after: Duration,
 }
 
@@ -122,6 +125,7 @@ impl Daemon {
             steward,
             ledger,
             started: Instant::now(),
+            pressure: pressure::Pressure::default(),
             check_after: Duration::from_secs(*settings.models.check_after_seconds.get_ref()),
         }))
     }
@@ -132,7 +136,7 @@ impl Daemon {
         let check = self.assistant.check_new_models(self.check_after);
         let works = || self.models.any_resident();
         let (look, keep) = (self.governor.look_now_and_then(works), self.steward.run(&self.models, &self.index));
-        tokio::join!(self.recycle(), self.skills.run_wakes(), check, look, keep);
+        tokio::join!(self.recycle(), self.skills.run_wakes(), check, look, keep, self.pressure.watch(self));
     }
 
     async fn recycle(&self) {
@@ -190,6 +194,9 @@ fn residency(paths: &Paths, settings: &Settings, chosen: Arc<Chosen>) -> Residen
         threads: *settings.models.threads.get_ref(),
         budget: *settings.memory.budget_mib.get_ref() << 20,
         cache: cache(paths, settings),
+        pinned: settings.models.pinned.clone(),
+        smaller: settings.memory.smaller_model,
+        measured: Some(paths.state.join("memory.json")),
     }
 }
 

@@ -40,6 +40,8 @@ pub struct ModelSettings {
     pub chat: String,
     /// Id of the model that embeds; empty picks the first.
     pub embedding: String,
+    /// Ids of models that stay resident once they are; only critical pressure unloads them.
+    pub pinned: Vec<String>,
     /// Seconds without use after which a model's process ends.
     pub idle_unload_seconds: Spanned<u64>,
     /// Seconds without use of any model after which a new chat model is checked: may it write
@@ -82,6 +84,8 @@ pub enum Metered {
 pub struct MemorySettings {
     /// Most MiB that all of hob's processes may hold; 0 takes half of the machine's memory.
     pub budget_mib: Spanned<u64>,
+    /// Whether a smaller chat model may answer when the default one does not fit.
+    pub smaller_model: bool,
 }
 
 /// `[index]`
@@ -159,6 +163,7 @@ impl Default for ModelSettings {
             folders: Vec::new(),
             chat: String::new(),
             embedding: String::new(),
+            pinned: Vec::new(),
             idle_unload_seconds: Spanned::new(0..0, 300),
             check_after_seconds: Spanned::new(0..0, 60),
             context: Spanned::new(0..0, 0),
@@ -176,7 +181,7 @@ impl Default for PullSettings {
 
 impl Default for MemorySettings {
     fn default() -> Self {
-        Self { budget_mib: Spanned::new(0..0, 0) }
+        Self { budget_mib: Spanned::new(0..0, 0), smaller_model: false }
     }
 }
 

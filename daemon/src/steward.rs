@@ -18,6 +18,8 @@ pub const EMBEDDING: &str = "embedding";
 /// For requests that nobody waits for.
 pub const BACKGROUND: &str = "background work";
 
+/// The memory ladder's step at which it ends.
+const CRITICAL: u8 = 6;
 /// How long background work may take to end before the machine sleeps.
 const ENDS_WITHIN: Duration = Duration::from_secs(1);
 
@@ -134,11 +136,11 @@ impl Steward {
         let _runs = Runs::new(&self.running);
         tokio::select! {
             done = work => done,
-            _ = conditions.wait_for(|now| now.suspending) => {
-                let because = "the machine was about to sleep".to_string();
-                self.decisions.record(Deed::Ended, BACKGROUND, because, &[]);
-                let message = "the machine goes to sleep, so background work was ended; ask again later";
-                Err(HobError::new(Kind::Cancelled, message))
+            ended = conditions.wait_for(|now| now.suspending || now.memory_step >= CRITICAL) => {
+                let sleeps = ended.is_ok_and(|now| now.suspending);
+                let because = if sleeps { "the machine was about to sleep" } else { "the machine was out of memory" };
+                self.decisions.record(Deed::Ended, BACKGROUND, because.to_string(), &[]);
+                Err(HobError::new(Kind::Cancelled, format!("background work was ended because {because}; ask again later")))
             }
         }
     }
@@ -151,7 +153,7 @@ impl Steward {
         if tokio::time::timeout(ENDS_WITHIN, running.wait_for(|count| *count == 0)).await.is_err() {
             tracing::warn!("background work does not end before the machine sleeps; it goes on afterwards");
         }
-        models.unload_unused("the machine was about to sleep").await;
+        models.unload_unused("the machine was about to sleep", true).await;
     }
 
     /// The machine is awake again.

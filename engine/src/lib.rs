@@ -40,6 +40,11 @@ pub enum ModelRequest {
         /// Most threads; 0 takes as many as [`LoadSpec::threads`] allows.
         threads: u32,
     },
+    /// Give back memory that nothing needs at the moment: one [`ModelReply::Trimmed`].
+    Trim {
+        /// What is kept of evaluated prompts too; what may go to disk is written down first.
+        prompts: bool,
+    },
     /// Count the tokens of a text: one [`ModelReply::Tokens`].
     CountTokens {
         /// The text, without any template.
@@ -88,6 +93,8 @@ pub enum ModelReply {
     Measured(measure::Measured),
     /// The limit holds.
     Limited,
+    /// The memory is given back.
+    Trimmed,
     /// The request failed; the host goes on.
     Failed(EngineError),
 }

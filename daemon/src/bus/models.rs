@@ -44,7 +44,8 @@ impl ModelsInterface {
     }
 
     /// Makes a model resident; `id` may also be the absolute path of a GGUF file. Options: none.
-    /// Returns id s, name s, architecture s, parameters t, context u, backend s, pid u, resident_bytes t.
+    /// Returns id s, name s, architecture s, parameters t, context u, backend s, pid u, resident_bytes t,
+    /// predicted_bytes t (what it was expected to hold, before it was loaded).
     async fn load(&self, id: String, options: Dict) -> Result<Dict, BusError> {
         Options::new(options).end()?;
         self.daemon.models.refresh();
@@ -66,6 +67,7 @@ impl ModelsInterface {
             .put("backend", info.backend.clone())
             .put("pid", lease.host().pid())
             .put("resident_bytes", crate::governor::resident_bytes(lease.host().pid()))
+            .put("predicted_bytes", lease.need().expected)
             .done())
     }
 

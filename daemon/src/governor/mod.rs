@@ -3,20 +3,20 @@
 //! Reads the kernel's own figures; estimates nothing. One value of [`Conditions`], which everybody watches; a [`Policy`]
 //! that says what they allow. Must not know what a model or an index is.
 
+pub mod account;
+pub mod cgroup;
 mod conditions;
+pub mod ladder;
 mod policy;
+pub mod psi;
 pub mod sysfs;
 mod watch;
+
+pub use account::resident_bytes;
 
 pub use conditions::{BUSY_CPU, BatteryWarning, Conditions, Heat, PowerSource};
 pub use policy::{Limits, Policy, Rule, figures};
 pub use watch::Governor;
-
-/// Resident memory of a process in bytes; 0 when it is gone.
-pub fn resident_bytes(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    meminfo_bytes(&status, "VmRSS:")
-}
 
 fn meminfo_bytes(text: &str, key: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(key));
@@ -44,11 +44,5 @@ mod tests {
         assert_eq!(parse_pressure("nothing"), None);
         assert_eq!(meminfo_bytes("MemTotal:  2 kB\nMemAvailable:   10 kB\n", "MemAvailable:"), 10_240);
         assert_eq!(meminfo_bytes("", "MemAvailable:"), 0);
-    }
-
-    #[test]
-    fn this_process_holds_memory_and_a_gone_one_none() {
-        assert!(resident_bytes(std::process::id()) > 100_000);
-        assert_eq!(resident_bytes(u32::MAX), 0);
     }
 }

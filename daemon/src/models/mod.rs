@@ -4,12 +4,18 @@
 //! is unloaded after a while, and at once when another model needs its room.
 //! Must not know: D-Bus, prompts, the index.
 
+mod budget;
 pub mod catalogue;
 pub mod checks;
 pub mod embedder;
+pub mod evict;
+mod idle;
+pub mod predict;
 pub mod reranker;
 mod residency;
+mod slot;
 pub mod store;
 mod threads;
 
-pub use residency::{Lease, ModelHost, ModelStatus, Models, Residency};
+pub use residency::{ModelStatus, Models, Residency};
+pub use slot::{Lease, ModelHost};

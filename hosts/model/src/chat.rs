@@ -131,8 +131,10 @@ impl<'m> Chat<'m> {
                         self.waiting.push((request, job));
                     }
                     body => {
-                        if let ModelRequest::Limits { threads } = body {
-                            self.threads.limit(*threads);
+                        match body {
+                            ModelRequest::Limits { threads } => self.threads.limit(*threads),
+                            ModelRequest::Trim { prompts } => self.trim(*prompts),
+                            _ => {}
                         }
                         self.wire.finish(&job, other(body, &self.vocab));
                     }
@@ -146,6 +148,19 @@ impl<'m> Chat<'m> {
         }
         self.lanes.settle();
         self.lanes.store().flush();
+    }
+
+    /// Lets go of what nobody uses: the second context, and what is kept of prompts in memory if that is wanted too.
+    fn trim(&mut self, prompts: bool) {
+        if self.in_lane(1, None) == 0 {
+            self.lanes.close_second();
+        }
+        if prompts {
+            (0..self.lanes.count()).for_each(|lane| {
+                self.lanes.leave(lane);
+            });
+            self.lanes.store().let_go();
+        }
     }
 
     /// What there is time for when nobody has come for so long.

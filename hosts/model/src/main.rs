@@ -26,6 +26,7 @@ mod loaded;
 mod logs;
 mod marked;
 mod measure;
+mod memory;
 mod output;
 mod pace;
 mod pieces;

@@ -216,6 +216,11 @@ impl Saved {
         Some((entry.tokens, entry.state))
     }
 
+    /// Forgets what is in memory.
+    pub fn forget_memory(&mut self) {
+        self.memory.clear();
+    }
+
     /// Forgets everything of this model, on disk too.
     #[cfg(test)]
     pub fn clear(&mut self) {

@@ -75,6 +75,12 @@ impl Store {
         }
     }
 
+    /// Forgets what is in memory, after writing down what may go to disk.
+    pub fn let_go(&mut self) {
+        self.flush();
+        self.saved.forget_memory();
+    }
+
     /// Writes everything that may outlive the process, the most recently used first.
     pub fn flush(&mut self) {
         self.end_writing();

@@ -43,6 +43,7 @@ impl Job {
                 | ModelRequest::Rerank { interactive: true, .. }
                 | ModelRequest::CountTokens { .. }
                 | ModelRequest::Limits { .. }
+                | ModelRequest::Trim { .. }
         )
     }
 }

@@ -8,6 +8,7 @@ use crate::chat::Chat;
 use crate::embed;
 use crate::loaded::Loaded;
 use crate::measure;
+use crate::memory;
 use crate::prompt;
 use crate::wire::{Job, Wire};
 use anyhow::Context;
@@ -72,6 +73,10 @@ pub fn small_or_invalid(body: &ModelRequest, vocab: &LlamaVocab<'_>) -> ModelRep
         ModelRequest::Measure(_) => invalid("this process holds a model already; start another to measure one"),
         // Whoever computes has taken note of it before.
         ModelRequest::Limits { .. } => ModelReply::Limited,
+        ModelRequest::Trim { .. } => {
+            memory::trim();
+            ModelReply::Trimmed
+        }
         ModelRequest::Load(_) => invalid("this process already holds a model; start another for a second one"),
         ModelRequest::Embed { .. } => invalid("this is no embedding model; load one to embed texts"),
         ModelRequest::Rerank { .. } => invalid("this is no reranking model; load one to score documents"),

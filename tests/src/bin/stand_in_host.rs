@@ -70,6 +70,10 @@ fn main() {
                 host.log(json!({"limits": {"threads": threads}}));
                 host.finish(id, ModelReply::Limited);
             }
+            ToHost::Request { id, body: ModelRequest::Trim { prompts } } => {
+                host.log(json!({"trim": {"prompts": prompts}}));
+                host.finish(id, ModelReply::Trimmed);
+            }
             ToHost::Request { id, body } => {
                 let reply = EngineError::InvalidArgument(format!("the stand-in does not know {body:.40?}"));
                 host.finish(id, ModelReply::Failed(reply));

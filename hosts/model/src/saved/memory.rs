@@ -77,7 +77,7 @@ impl Memory {
         Some(self.kept.remove(at).entry)
     }
 
-    #[cfg(test)]
+    /// Forgets all of them.
     pub(super) fn clear(&mut self) {
         self.kept.clear();
     }

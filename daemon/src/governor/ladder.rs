@@ -1,0 +1,153 @@
+//! The pressure ladder: how much hob gives back when others need memory.
+//!
+//! Owns: which step the readings call for, and when to climb down again. Must not know: what a step does, and where
+//! readings come from.
+
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// So long nothing may call for the present step before the one below it is taken.
+const CALM: Duration = Duration::from_secs(3);
+/// Free shares below which steps 1 to 6 begin.
+const FREE: [f64; 6] = [0.20, 0.15, 0.12, 0.10, 0.06, 0.03];
+/// Of 100 s, so many in which all tasks waited for memory are critical.
+const ALL_WAIT: f64 = 40.0;
+
+/// What hob does, from nothing to everything. Each step includes those before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// Nothing.
+    #[default]
+    Calm,
+    /// Free memory goes back to the kernel.
+    Trim,
+    /// Background work stops.
+    StopBackground,
+    /// Evaluated prompts in memory go.
+    DropPrompts,
+    /// Models that nobody uses go.
+    UnloadIdle,
+    /// New background work is refused; contexts are loaded short.
+    Refuse,
+    /// Everything goes that answers nobody, and then what answers.
+    Critical,
+}
+
+impl Step {
+    const ALL: [Self; 7] = [
+        Self::Calm,
+        Self::Trim,
+        Self::StopBackground,
+        Self::DropPrompts,
+        Self::UnloadIdle,
+        Self::Refuse,
+        Self::Critical,
+    ];
+
+    /// Its number, 0 to 6.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    fn below(self) -> Self {
+        Self::ALL[usize::from(self.number().saturating_sub(1))]
+    }
+}
+
+/// What the kernel says at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Readings {
+    /// Tasks have waited for memory for 150 ms of the last 2 s.
+    pub stalled: bool,
+    /// Of the last 10 s, the share in which all tasks waited for memory, 0 to 100.
+    pub all_wait: f64,
+    /// Free memory of the machine or of the own control group, whichever is the smaller share; 0 to 1.
+    pub free: f64,
+}
+
+impl Readings {
+    /// The step that they call for.
+    pub fn wanted(&self) -> Step {
+        let by_free = Step::ALL[FREE.iter().filter(|share| self.free < **share).count()];
+        let by_stall = match (self.stalled, self.all_wait) {
+            (_, all) if all >= ALL_WAIT => Step::Critical,
+            (true, _) => Step::UnloadIdle,
+            _ => Step::Calm,
+        };
+        by_free.max(by_stall)
+    }
+}
+
+/// The step that holds: up at once, down one at a time and only after a calm.
+pub struct Ladder {
+    step: watch::Sender<Step>,
+    called_for: Option<Instant>,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Self { step: watch::Sender::new(Step::Calm), called_for: None }
+    }
+}
+
+impl Ladder {
+    /// The step that holds, watched.
+    pub fn step(&self) -> watch::Receiver<Step> {
+        self.step.subscribe()
+    }
+
+    /// Takes readings; the step before and after, when it changes.
+    pub fn advance(&mut self, readings: &Readings, now: Instant) -> Option<(Step, Step)> {
+        let (held, wanted) = (*self.step.borrow(), readings.wanted());
+        let calm = self.called_for.is_none_or(|at| now.duration_since(at) >= CALM);
+        let next = match wanted.cmp(&held) {
+            std::cmp::Ordering::Greater => wanted,
+            std::cmp::Ordering::Less if calm => held.below(),
+            _ => held,
+        };
+        if wanted >= held || next != held {
+            self.called_for = Some(now);
+        }
+        if next == held {
+            return None;
+        }
+        self.step.send_replace(next);
+        Some((held, next))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn free(free: f64) -> Readings {
+        Readings { free, ..Readings::default() }
+    }
+
+    #[test]
+    fn readings_call_for_steps() {
+        let cases = [(0.5, 0), (0.19, 1), (0.14, 2), (0.11, 3), (0.09, 4), (0.05, 5), (0.02, 6)];
+        for (share, step) in cases {
+            assert_eq!(free(share).wanted().number(), step, "{share}");
+        }
+        assert_eq!(Readings { stalled: true, ..free(0.5) }.wanted(), Step::UnloadIdle);
+        assert_eq!(Readings { all_wait: 50.0, ..free(0.5) }.wanted(), Step::Critical);
+    }
+
+    #[test]
+    fn up_at_once_and_down_by_steps_after_a_calm() {
+        let (mut ladder, start) = (Ladder::default(), Instant::now());
+        let at = |tenths: u64| start + Duration::from_millis(100 * tenths);
+        assert_eq!(ladder.advance(&free(0.5), at(0)), None);
+        assert_eq!(ladder.advance(&free(0.11), at(1)), Some((Step::Calm, Step::DropPrompts)));
+        assert_eq!(ladder.advance(&free(0.5), at(20)), None);
+        // Called for again meanwhile: the calm begins anew.
+        assert_eq!(ladder.advance(&free(0.11), at(25)), None);
+        assert_eq!(ladder.advance(&free(0.5), at(50)), None);
+        assert_eq!(ladder.advance(&free(0.5), at(55)), Some((Step::DropPrompts, Step::StopBackground)));
+        assert_eq!(ladder.advance(&free(0.5), at(60)), None);
+        assert_eq!(ladder.advance(&free(0.5), at(85)), Some((Step::StopBackground, Step::Trim)));
+        assert_eq!(ladder.advance(&free(0.5), at(115)), Some((Step::Trim, Step::Calm)));
+        assert_eq!(*ladder.step().borrow(), Step::Calm);
+    }
+}

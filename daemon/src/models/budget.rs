@@ -1,0 +1,275 @@
+//! The memory budget: room is set aside before a load begins, and made where there is none.
+//!
+//! Owns: who has to go, who waits, what is refused. Must not know: how a model is loaded.
+
+use super::evict::{self, Candidate};
+use super::predict::{self, Need};
+use super::residency::{Models, lock};
+use super::slot::{Loading, Slot};
+use crate::decisions::Deed;
+use crate::error::{HobError, Kind};
+use crate::governor::{Conditions, account, cgroup, resident_bytes};
+use hob_engine::Role;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a load waits for models that are answering.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it waits before it takes a shorter context instead.
+const PATIENCE_FOR_LENGTH: Duration = Duration::from_secs(10);
+/// Contexts are not made shorter than this.
+const SHORTEST: u32 = 1_024;
+
+/// Room that was set aside, and what for.
+pub(super) struct Room<'a> {
+    pub loading: Loading<'a>,
+    pub need: Need,
+    /// Tokens; 0 for the host's choice.
+    pub context: u32,
+}
+
+impl Models {
+    /// What hob may hold, in bytes.
+    pub fn budget(&self) -> u64 {
+        let machine = if self.how.budget > 0 { self.how.budget } else { Conditions::read().memory_total / 2 };
+        cgroup::memory().map_or(machine, |group| machine.min(group.limit))
+    }
+
+    /// What the daemon and all its children hold, in bytes.
+    pub fn used(&self) -> u64 {
+        let children = account::children();
+        children.into_iter().map(resident_bytes).sum::<u64>() + resident_bytes(std::process::id())
+    }
+
+    /// The same, with what is set aside for models that do not hold it yet.
+    fn committed(&self) -> u64 {
+        let (mut others, mut models) = (account::children(), 0);
+        for slot in lock(&self.slots).values() {
+            others.remove(&slot.seen().pid);
+            models += slot.committed();
+        }
+        others.into_iter().map(resident_bytes).sum::<u64>() + resident_bytes(std::process::id()) + models
+    }
+
+    /// Sets room aside for a model: at once, or after unloading others, or when those that answer have ended, or for
+    /// a shorter context. What can never fit is refused.
+    pub(super) async fn make_room<'a>(&self, slot: &'a Arc<Slot>) -> Result<Room<'a>, HobError> {
+        let begin = Instant::now();
+        let mut freed = self.freed.subscribe();
+        let full = self.wanted_context(slot);
+        let mut context = self.longest_possible(slot, full)?;
+        loop {
+            freed.mark_unchanged();
+            let need = self.measured.need(&slot.entry, context);
+            if let Some(loading) = self.set_aside(slot, need) {
+                if context < full {
+                    self.record_shortened(slot, full, context, need);
+                }
+                return Ok(Room { loading, need, context: if slot.entry.role == Role::Chat { context } else { 0 } });
+            }
+            if self.evict_for(slot, need).await {
+                continue;
+            }
+            let (waited, shorter) = (begin.elapsed(), context / 2);
+            if waited >= PATIENCE_FOR_LENGTH && shorter >= SHORTEST && slot.entry.role == Role::Chat {
+                context = shorter;
+            } else if waited >= PATIENCE {
+                return Err(self.refuse_busy(slot, need));
+            } else {
+                let until = if waited < PATIENCE_FOR_LENGTH { PATIENCE_FOR_LENGTH } else { PATIENCE };
+                // Late or not, it is looked at again.
+                let _changed = tokio::time::timeout(until - waited, freed.changed()).await.is_ok();
+            }
+        }
+    }
+
+    fn wanted_context(&self, slot: &Slot) -> u32 {
+        let wanted = if slot.entry.role == Role::Chat { self.how.context } else { 0 };
+        let context = predict::context(&slot.entry, wanted);
+        let short = slot.entry.role == Role::Chat && self.strict.load(std::sync::atomic::Ordering::Relaxed);
+        if short { context.min((context / 2).max(SHORTEST)) } else { context }
+    }
+
+    /// The longest context with which the model fits the budget when nothing else is resident.
+    fn longest_possible(&self, slot: &Slot, full: u32) -> Result<u32, HobError> {
+        let (budget, daemon) = (self.budget(), resident_bytes(std::process::id()));
+        let mut context = full;
+        loop {
+            let need = self.measured.need(&slot.entry, context);
+            if need.total() + daemon <= budget {
+                return Ok(context);
+            }
+            if context / 2 < SHORTEST || slot.entry.role != Role::Chat {
+                return Err(self.refuse_large(slot, need, daemon, budget));
+            }
+            context /= 2;
+        }
+    }
+
+    /// Sets the need aside if it is free. All who want room come through one lock, so none of it is given twice.
+    fn set_aside<'a>(&self, slot: &'a Slot, need: Need) -> Option<Loading<'a>> {
+        let _one_at_a_time = lock(&self.room);
+        if self.committed() + need.total() > self.budget() {
+            return None;
+        }
+        slot.seen().set_aside = need.total();
+        Some(slot.begin())
+    }
+
+    /// Unloads the idle model that is worth the least; false when there is none.
+    async fn evict_for(&self, wanted: &Arc<Slot>, need: Need) -> bool {
+        let slots: Vec<_> = self.idle_slots().into_iter().filter(|s| !Arc::ptr_eq(s, wanted)).collect();
+        let defaults = [Role::Chat, Role::Embedding, Role::Reranker].map(|role| self.default_id(role));
+        let candidates: Vec<Candidate> = slots
+            .iter()
+            .map(|slot| Candidate {
+                role: slot.entry.role,
+                bytes: slot.committed(),
+                unused: slot.seen().last_used.elapsed(),
+                default: defaults.iter().flatten().any(|id| *id == slot.entry.id),
+                pinned: self.is_pinned(&slot.entry.id),
+            })
+            .collect();
+        let Some(at) = evict::choose(&candidates) else { return false };
+        let (victim, figures) = (&slots[at], self.figures(need));
+        if victim.unload_unless_used(&self.measured, false).await {
+            let because = format!("{} needed the room and nobody was using it", wanted.entry.id);
+            self.decisions.record(Deed::Unloaded, &victim.entry.id, because, &figures);
+        }
+        true
+    }
+
+    fn record_shortened(&self, slot: &Slot, full: u32, context: u32, need: Need) {
+        let because = format!("a context of {full} tokens did not fit the memory budget, {context} tokens did");
+        self.decisions.record(Deed::Shortened, &slot.entry.id, because, &self.figures(need));
+    }
+
+    fn refuse_large(&self, slot: &Slot, need: Need, daemon: u64, budget: u64) -> HobError {
+        let because = format!("it needs more than the memory budget of {} MiB allows", budget >> 20);
+        self.decisions.record(Deed::Refused, &slot.entry.id, because, &self.figures(need));
+        let message = format!(
+            "{} needs about {} MiB, but hob's memory budget is {} MiB, of which hobd itself holds {}; raise \
+             memory.budget_mib or use a smaller model",
+            slot.entry.id,
+            need.total() >> 20,
+            budget >> 20,
+            daemon >> 20
+        );
+        HobError::new(Kind::OutOfBudget, message)
+    }
+
+    fn refuse_busy(&self, slot: &Slot, need: Need) -> HobError {
+        let because = format!("others were answering for {} s and held the room", PATIENCE.as_secs());
+        self.decisions.record(Deed::Refused, &slot.entry.id, because, &self.figures(need));
+        let message = format!(
+            "{} needs about {} MiB; {} of {} MiB are in use by models that are answering or pinned; try again in a \
+             moment, or raise memory.budget_mib",
+            slot.entry.id,
+            need.total() >> 20,
+            self.committed() >> 20,
+            self.budget() >> 20
+        );
+        HobError::new(Kind::OutOfBudget, message)
+    }
+
+    fn figures(&self, need: Need) -> [(&'static str, f64); 3] {
+        let (used, budget) = (self.used(), self.budget());
+        [("need_bytes", need.total() as f64), ("used_bytes", used as f64), ("budget_bytes", budget as f64)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Residency;
+    use crate::models::catalogue::Entry;
+    use crate::models::checks::Checks;
+    use crate::models::slot::Hold;
+    use hob_engine::CacheSpec;
+
+    const MIB: u64 = 1 << 20;
+
+    fn models(folder: &std::path::Path, budget: u64) -> Models {
+        let how = Residency {
+            folders: Vec::new(),
+            program: folder.join("none"),
+            chosen: Arc::new(crate::models::store::Chosen::open(folder.join("chosen.json"))),
+            chat: String::new(),
+            embedding: String::new(),
+            idle: Duration::from_secs(300),
+            context: 0,
+            threads: 0,
+            budget,
+            cache: CacheSpec::default(),
+            pinned: Vec::new(),
+            smaller: false,
+            measured: None,
+        };
+        Models::new(how, Checks::open(folder.join("checks.json")), Arc::default())
+    }
+
+    /// A model without a header needs its size and the process's own memory.
+    fn slot(models: &Models, id: &str, size: u64) -> Arc<Slot> {
+        let entry = Entry {
+            id: id.into(),
+            path: id.into(),
+            size,
+            role: Role::Chat,
+            header: Err("none".into()),
+            languages: Vec::new(),
+            fingerprint: id.into(),
+        };
+        let slot = Arc::new(Slot::new(entry, models.freed.clone()));
+        lock(&models.slots).insert(id.into(), slot.clone());
+        slot
+    }
+
+    #[tokio::test]
+    async fn what_never_fits_is_refused_with_the_numbers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let models = models(folder.path(), 600 * MIB);
+        let large = slot(&models, "large", 5_000 * MIB);
+        let Err(error) = models.make_room(&large).await else { panic!("it does not fit") };
+        assert_eq!(error.kind, Kind::OutOfBudget);
+        assert!(error.message.contains("needs about 5022 MiB, but hob's memory budget is 600 MiB"), "{error}");
+        assert_eq!(models.decisions.latest(|d| d.deed == Deed::Refused).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn room_is_set_aside_before_a_load_and_comes_back_with_its_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let models = models(folder.path(), 1_500 * MIB);
+        let (one, two) = (slot(&models, "one", 900 * MIB), slot(&models, "two", 900 * MIB));
+        let first = models.make_room(&one).await.expect("room");
+        assert!(models.set_aside(&two, models.measured.need(&two.entry, 4_096)).is_none());
+        assert!(models.committed() >= 900 * MIB);
+        // A load that is dropped before its end gives its room back, and who waits gets it.
+        let (second, ()) = tokio::join!(models.make_room(&two), async { drop(first) });
+        assert!(second.is_ok());
+        assert_eq!(one.seen().set_aside, 0);
+    }
+
+    #[tokio::test]
+    async fn of_many_loads_at_once_only_so_many_begin_as_fit() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let models = models(folder.path(), 2_000 * MIB);
+        let slots: Vec<_> = (0..8).map(|n| slot(&models, &format!("m{n}"), 600 * MIB)).collect();
+        let need = |slot: &Slot| models.measured.need(&slot.entry, 4_096);
+        let begun: Vec<_> = std::thread::scope(|scope| {
+            let loads: Vec<_> = slots.iter().map(|slot| scope.spawn(|| models.set_aside(slot, need(slot)))).collect();
+            loads.into_iter().filter_map(|load| load.join().expect("no panic")).collect()
+        });
+        assert_eq!(begun.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn who_finds_all_room_in_use_waits_instead_of_failing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let models = models(folder.path(), 1_500 * MIB);
+        let (one, two) = (slot(&models, "one", 900 * MIB), slot(&models, "two", 900 * MIB));
+        let _answering = Hold::of(one.clone());
+        let _room = models.make_room(&one).await.expect("room");
+        let waiting = tokio::time::timeout(Duration::from_millis(10), models.make_room(&two)).await;
+        assert!(waiting.is_err(), "it waits");
+    }
+}

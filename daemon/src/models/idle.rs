@@ -1,0 +1,119 @@
+//! What becomes of models that nobody uses.
+//!
+//! Owns: idle unload, dead processes, unloading under pressure. Must not know: why memory is short.
+
+use super::residency::{Models, lock};
+use crate::decisions::Deed;
+use futures_util::future::join_all;
+use hob_engine::{ModelReply, ModelRequest};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How long a process may take to give back memory before others are asked for theirs.
+const TRIMS_WITHIN: Duration = Duration::from_millis(500);
+
+impl Models {
+    /// Ends models that nobody has used for the idle time, and forgets dead ones. Returns when
+    /// to look again.
+    pub async fn unload_idle(&self) -> Duration {
+        self.forget_dead().await;
+        let mut next = self.how.idle;
+        for slot in self.idle_slots().into_iter().filter(|slot| !self.is_pinned(&slot.entry.id)) {
+            let unused = slot.seen().last_used.elapsed();
+            if unused >= self.how.idle {
+                let because = format!("nobody used it for {} s", unused.as_secs());
+                if slot.unload_unless_used(&self.measured, false).await {
+                    let figures = [("unused_seconds", unused.as_secs_f64())];
+                    self.decisions.record(Deed::Unloaded, &slot.entry.id, because, &figures);
+                }
+            } else {
+                next = next.min(self.how.idle - unused);
+            }
+        }
+        next.max(Duration::from_secs(1))
+    }
+
+    async fn forget_dead(&self) {
+        let slots: Vec<_> = lock(&self.slots).values().cloned().collect();
+        for slot in slots {
+            // A slot that is loading is busy and certainly not forgotten.
+            if let Ok(mut loaded) = slot.loaded.try_lock()
+                && loaded.as_ref().is_some_and(|l| !l.host.is_alive())
+            {
+                *loaded = None;
+                slot.show_unloaded();
+                self.decisions.record(Deed::Ended, &slot.entry.id, "its process died".into(), &[]);
+            }
+        }
+    }
+
+    /// Waits until nobody has used any model for `long`.
+    pub async fn quiet(&self, long: Duration) {
+        loop {
+            let unused = self.unused();
+            if unused >= long {
+                return;
+            }
+            tokio::time::sleep(long - unused).await;
+        }
+    }
+
+    fn unused(&self) -> Duration {
+        let slots = lock(&self.slots);
+        if slots.values().any(|slot| slot.leases() > 0) {
+            return Duration::ZERO;
+        }
+        slots.values().map(|slot| slot.seen().last_used.elapsed()).min().unwrap_or(Duration::MAX)
+    }
+
+    /// Whether any model's process runs.
+    pub fn any_resident(&self) -> bool {
+        lock(&self.slots).values().any(|slot| slot.seen().state != "unloaded")
+    }
+
+    /// Has every model's process give back memory that it can do without, `prompts` it has evaluated among it.
+    pub async fn trim(&self, prompts: bool) {
+        let slots: Vec<_> = lock(&self.slots).values().cloned().collect();
+        // One that is loading has nothing to give back yet.
+        let loaded = slots.iter().filter_map(|slot| Some(slot.loaded.try_lock().ok()?.as_ref()?.host.clone()));
+        let hosts: Vec<_> = loaded.collect();
+        join_all(hosts.iter().map(|host| async move {
+            match tokio::time::timeout(TRIMS_WITHIN, host.ask(ModelRequest::Trim { prompts })).await {
+                Ok(Ok(ModelReply::Trimmed)) => {}
+                Ok(Ok(other)) => tracing::error!(?other, "a model's process gave back something else than memory"),
+                Ok(Err(error)) => tracing::debug!(%error, "a model's process ended before it gave back memory"),
+                Err(_) => tracing::debug!("a model's process is busy and gives back memory when it can"),
+            }
+        }))
+        .await;
+    }
+
+    /// Loads contexts short from now on, or no longer.
+    pub fn keep_short(&self, short: bool) {
+        self.strict.store(short, Ordering::Relaxed);
+    }
+
+    /// Unloads every model that nobody uses, all at the same time; pinned ones only if `even_pinned`.
+    pub async fn unload_unused(&self, because: &str, even_pinned: bool) {
+        let mut slots = self.idle_slots();
+        slots.retain(|slot| even_pinned || !self.is_pinned(&slot.entry.id));
+        let unload = slots.iter().map(|slot| async move {
+            let held = slot.committed();
+            if slot.unload_unless_used(&self.measured, true).await {
+                let figures = [("held_bytes", held as f64)];
+                self.decisions.record(Deed::Unloaded, &slot.entry.id, because.to_string(), &figures);
+            }
+        });
+        join_all(unload).await;
+    }
+
+    /// Ends every model's process, whoever waits for its answer.
+    pub async fn end_all(&self, because: &str) {
+        let slots: Vec<_> = lock(&self.slots).values().filter(|slot| slot.seen().pid != 0).cloned().collect();
+        join_all(slots.iter().map(|slot| async move {
+            slot.end().await;
+            self.decisions.record(Deed::Ended, &slot.entry.id, because.to_string(), &[]);
+        }))
+        .await;
+    }
+}

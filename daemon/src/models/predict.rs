@@ -1,0 +1,113 @@
+//! What a model will need in memory, before it is loaded.
+//!
+//! Owns: the estimate by the file's header, and what was measured on this machine, which corrects it. Must not know:
+//! what else is loaded.
+
+use super::catalogue::Entry;
+use crate::json_file;
+use hob_engine::Role;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+/// A model's process without its model.
+const BASE: u64 = 22 << 20;
+/// Bytes of buffers for computing, for each element of a hidden state: 128 tokens of a step, some states each, of 4.
+const COMPUTE_PER_WIDTH: u64 = 128 * 4 * 12;
+/// Contexts are made in multiples of so many tokens.
+const CELLS: u32 = 256;
+/// What a host takes when nobody says how long the context should be.
+const CONTEXTS: [(Role, u32); 3] = [(Role::Chat, 4_096), (Role::Embedding, 256), (Role::Reranker, 512)];
+/// Room for a second context, which a chat model's process opens while it writes several answers.
+pub const SECOND_CONTEXT: u64 = 48 << 20;
+/// Most models whose measures are remembered.
+const REMEMBERED: usize = 256;
+
+/// Bytes for 256 weights in the formats that the processor's kernels lay out anew, by the file's label.
+const LAID_OUT_ANEW: [(&str, u64); 3] = [("Q4_0", 144), ("IQ4_NL", 144), ("Q4_K", 144)];
+
+/// What a model will need.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Need {
+    /// After it is loaded, in bytes.
+    pub expected: u64,
+    /// What it may take besides, while it works.
+    pub headroom: u64,
+}
+
+impl Need {
+    /// What has to be free for it.
+    pub fn total(&self) -> u64 {
+        self.expected + self.headroom
+    }
+}
+
+/// The context that a host takes for the setting (0 for its own choice).
+pub fn context(entry: &Entry, wanted: u32) -> u32 {
+    let own = CONTEXTS.iter().find(|(role, _)| *role == entry.role).map_or(4_096, |(_, tokens)| *tokens);
+    let longest = entry.header.as_ref().map_or(own, |header| header.context_length);
+    if wanted == 0 { own.min(longest) } else { wanted.min(longest) }
+}
+
+/// The estimate by the file alone, for a context of so many tokens.
+pub fn estimate(entry: &Entry, context: u32) -> Need {
+    let Ok(header) = &entry.header else { return Need { expected: entry.size + BASE, headroom: 0 } };
+    let table = u64::from(header.vocabulary) * u64::from(header.embedding_length);
+    let laid_out = LAID_OUT_ANEW.iter().find(|(label, _)| header.quantization.starts_with(label));
+    let copy = match (laid_out, entry.role) {
+        // The file's pages stay mapped beside the copy.
+        (Some((_, bytes)), _) => header.parameters.saturating_sub(table) / 256 * bytes,
+        // The embedder computes in a copy of its own.
+        (None, Role::Embedding) if ["F16", "BF16"].contains(&&*header.quantization) => entry.size,
+        (None, _) => 0,
+    };
+    let (kv, headroom) = match entry.role {
+        Role::Chat => {
+            let kv = header.memory_per_token.saturating_mul(context.next_multiple_of(CELLS).into());
+            (kv, kv.min(SECOND_CONTEXT))
+        }
+        Role::Embedding | Role::Reranker => (0, 0),
+    };
+    let compute = u64::from(header.embedding_length) * COMPUTE_PER_WIDTH;
+    let expected = BASE.saturating_add(entry.size).saturating_add(copy.min(entry.size)).saturating_add(kv);
+    Need { expected: expected.saturating_add(compute), headroom }
+}
+
+/// What models have needed on this machine, by weights and context.
+pub struct Measured {
+    file: Option<PathBuf>,
+    bytes: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Measured {
+    /// Reads what is stored in `file`; `None` remembers nothing over restarts.
+    pub fn open(file: Option<PathBuf>) -> Self {
+        let bytes = file.as_deref().map(json_file::read).unwrap_or_default();
+        Self { file, bytes: Mutex::new(bytes) }
+    }
+
+    /// The estimate, or what was measured when it was last used with this context.
+    pub fn need(&self, entry: &Entry, context: u32) -> Need {
+        let estimate = estimate(entry, context);
+        let known = self.bytes.lock().unwrap_or_else(PoisonError::into_inner).get(&key(entry, context)).copied();
+        Need { expected: known.unwrap_or(estimate.expected), ..estimate }
+    }
+
+    /// Remembers what a model held.
+    pub fn put(&self, entry: &Entry, context: u32, bytes: u64) {
+        let mut all = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= REMEMBERED {
+            all.pop_first();
+        }
+        all.insert(key(entry, context), bytes);
+        if let Some(file) = &self.file
+            && let Err(error) = json_file::write(file, &*all)
+        {
+            tracing::warn!(file = %file.display(), %error, "what models need is forgotten with this daemon");
+        }
+    }
+}
+
+fn key(entry: &Entry, context: u32) -> String {
+    format!("{}:{context}", entry.fingerprint)
+}
