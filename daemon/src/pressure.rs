@@ -39,13 +39,19 @@ impl Pressure {
     pub async fn watch(&self, daemon: &Daemon) {
         let (feed, step) = (Feed::new(), self.step());
         let mut critical: Option<Instant> = None;
+        let (mut conditions, mut warned) = (daemon.governor.watch(), 0);
         loop {
             let pause = match *step.borrow() {
                 Step::Calm if daemon.models.any_resident() => RESIDENT,
                 Step::Calm => AT_REST,
                 _ => UNDER_PRESSURE,
             };
-            let readings = feed.next(pause).await;
+            let mut readings = tokio::select! {
+                readings = feed.next(pause) => readings,
+                _ = conditions.wait_for(|now| now.low_memory_warning > warned) => Feed::now(),
+            };
+            warned = conditions.borrow().low_memory_warning;
+            readings.warning = warned;
             if let Some((before, after)) = self.with(|ladder| ladder.advance(&readings, Instant::now())) {
                 change(daemon, before, after, &readings).await;
             } else if *step.borrow() >= Step::UnloadIdle {

@@ -78,6 +78,7 @@ impl Steward {
         if old.backfill != new.backfill {
             index.hold_embedding(!new.backfill);
         }
+        models.allow_smaller(new.smaller_model);
         if old.threads_percent != new.threads_percent {
             models.limit_threads(new.threads_percent).await;
         }
@@ -138,9 +139,13 @@ impl Steward {
             done = work => done,
             ended = conditions.wait_for(|now| now.suspending || now.memory_step >= CRITICAL) => {
                 let sleeps = ended.is_ok_and(|now| now.suspending);
-                let because = if sleeps { "the machine was about to sleep" } else { "the machine was out of memory" };
+                let (because, now) = if sleeps {
+                    ("the machine was about to sleep", "the machine goes to sleep")
+                } else {
+                    ("the machine was out of memory", "the machine is out of memory")
+                };
                 self.decisions.record(Deed::Ended, BACKGROUND, because.to_string(), &[]);
-                Err(HobError::new(Kind::Cancelled, format!("background work was ended because {because}; ask again later")))
+                Err(HobError::new(Kind::Cancelled, format!("{now}, so background work was ended; ask again later")))
             }
         }
     }

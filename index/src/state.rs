@@ -13,7 +13,6 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -296,6 +295,11 @@ impl Failure {
     }
 }
 
+/// How late timers of sled's threads may be, in nanoseconds.
+const DROWSY: u64 = 30_000_000_000;
+/// A tree that holds nothing but that the store was opened.
+const OPENED: &[u8] = b"opened";
+
 fn try_open(dir: &Path) -> Result<sled::Db, Failure> {
     let started = Instant::now();
     loop {
@@ -303,7 +307,7 @@ fn try_open(dir: &Path) -> Result<sled::Db, Failure> {
         let config =
             sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).mode(sled::Mode::LowSpace).flush_every_ms(None);
         // sled panics on some kinds of damage.
-        let error = match catch_unwind(AssertUnwindSafe(|| config.open())) {
+        let error = match open_drowsy(&config) {
             Ok(Ok(db)) => return Ok(db),
             Ok(Err(error)) => error,
             Err(_) => return Err(Failure::Damaged("it can't be read".to_owned())),
@@ -321,6 +325,25 @@ fn try_open(dir: &Path) -> Result<sled::Db, Failure> {
             error => return Err(Failure::Damaged(error.to_string())),
         }
     }
+}
+
+/// Opens from a thread of its own whose timers may be late. sled keeps seven threads that look for work once a second, for
+/// ever; they inherit this, so that the kernel wakes them together with something else or half a minute later. Work that
+/// comes wakes them at once all the same.
+fn open_drowsy(config: &sled::Config) -> std::thread::Result<sled::Result<sled::Db>> {
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| {
+            if let Err(error) = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(DROWSY)) {
+                tracing::debug!(%error, "the store's threads wake up once a second");
+            }
+            let db = config.open()?;
+            // Their first work starts those threads.
+            db.open_tree(OPENED)?.insert(OPENED, &[])?;
+            db.flush()?;
+            Ok(db)
+        });
+        opening.join()
+    })
 }
 
 fn matters_to_user(error: &io::Error) -> bool {

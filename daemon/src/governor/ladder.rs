@@ -63,6 +63,8 @@ pub struct Readings {
     pub all_wait: f64,
     /// Free memory of the machine or of the own control group, whichever is the smaller share; 0 to 1.
     pub free: f64,
+    /// LowMemoryMonitor's last warning: 50 low, 100 medium, 255 critical; 0 for none.
+    pub warning: u8,
 }
 
 impl Readings {
@@ -74,7 +76,13 @@ impl Readings {
             (true, _) => Step::UnloadIdle,
             _ => Step::Calm,
         };
-        by_free.max(by_stall)
+        let by_warning = match self.warning {
+            0 => Step::Calm,
+            1..100 => Step::StopBackground,
+            100..255 => Step::UnloadIdle,
+            255 => Step::Refuse,
+        };
+        by_free.max(by_stall).max(by_warning)
     }
 }
 
@@ -131,6 +139,8 @@ mod tests {
             assert_eq!(free(share).wanted().number(), step, "{share}");
         }
         assert_eq!(Readings { stalled: true, ..free(0.5) }.wanted(), Step::UnloadIdle);
+        let warned = |warning| Readings { warning, ..free(0.5) }.wanted();
+        assert_eq!([50, 100, 255].map(warned), [Step::StopBackground, Step::UnloadIdle, Step::Refuse]);
         assert_eq!(Readings { all_wait: 50.0, ..free(0.5) }.wanted(), Step::Critical);
     }
 

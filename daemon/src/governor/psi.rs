@@ -34,6 +34,11 @@ impl Feed {
         Self { trigger: trigger.ok() }
     }
 
+    /// The readings at this moment, without an event.
+    pub fn now() -> Readings {
+        read(false)
+    }
+
     /// The readings at the next event: a trigger, or `pause` without one.
     pub async fn next(&self, pause: Duration) -> Readings {
         let stalled = match &self.trigger {
@@ -83,5 +88,5 @@ fn read(stalled: bool) -> Readings {
     let text = std::fs::read_to_string(MACHINE).unwrap_or_default();
     let full = text.lines().find(|line| line.starts_with("full ")).unwrap_or_default();
     let all_wait = full.split_whitespace().find_map(|word| word.strip_prefix("avg10=")?.parse().ok()).unwrap_or(0.0);
-    Readings { stalled, all_wait, free: machine.min(group) }
+    Readings { stalled, all_wait, free: machine.min(group), warning: 0 }
 }

@@ -88,6 +88,15 @@ impl Models {
         .await;
     }
 
+    /// Lets a smaller model than the wanted one answer where that one does not fit, or no longer.
+    pub fn allow_smaller(&self, allowed: bool) {
+        self.saving.store(allowed, Ordering::Relaxed);
+    }
+
+    pub(super) fn may_be_smaller(&self) -> bool {
+        self.how.smaller || self.saving.load(Ordering::Relaxed)
+    }
+
     /// Loads contexts short from now on, or no longer.
     pub fn keep_short(&self, short: bool) {
         self.strict.store(short, Ordering::Relaxed);

@@ -63,6 +63,8 @@ pub struct Models {
     pub(super) freed: Arc<watch::Sender<u64>>,
     /// Memory is so short that contexts are loaded short.
     pub(super) strict: AtomicBool,
+    /// The conditions allow a smaller model than the wanted one, whatever the settings say.
+    pub(super) saving: AtomicBool,
     /// How many threads the hosts may use for the time being.
     pub(super) threads: HostThreads,
     /// How many leases were ever given.
@@ -101,6 +103,7 @@ impl Models {
             room: Mutex::default(),
             freed: Arc::new(watch::Sender::new(0)),
             strict: AtomicBool::new(false),
+            saving: AtomicBool::new(false),
             leased: watch::Sender::new(0),
         };
         models.refresh();
@@ -174,7 +177,7 @@ impl Models {
         self.leased.send_modify(|count| *count += 1);
         let named = id.is_some_and(|id| !id.is_empty());
         match self.lease_slot(slot.clone(), role).await {
-            Err(error) if error.kind == Kind::OutOfBudget && self.how.smaller && !named && role == Role::Chat => {
+            Err(error) if error.kind == Kind::OutOfBudget && self.may_be_smaller() && !named && role == Role::Chat => {
                 let smaller = self.next_smaller(&slot.entry).ok_or(error)?;
                 let because = format!("{} did not fit the memory budget", slot.entry.id);
                 self.decisions.record(Deed::Replaced, &smaller.entry.id, because, &[]);
