@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What hob holds of the machine's memory, against what it promises: under churn, before a load, and at rest.
 
-    run.py [--quick] [SCENARIO...]      churn, prediction, squeeze, idle; all by default
+    run.py [--quick] [SCENARIO...]      churn, prediction, idle; all by default
 
 Owns: these scenarios and the result's file. Only a whole run that is not quick writes bench/results/memory.md. Memory is
 PSS as the kernel counts it, of the daemon and all its children.
@@ -19,8 +19,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "engine")]
 import peers  # noqa: E402  (the path must be known first)
 import shape  # noqa: E402
-import squeeze  # noqa: E402
-from server import server  # noqa: E402
 from session import NAME, PATH, Gio, GLib, connect, session, write_result  # noqa: E402
 
 MIB = 2**20
@@ -198,12 +196,8 @@ def idle(quick):
     return lines, held <= IDLE_BYTES and rate <= WAKE_UPS
 
 
-def squeezed(_quick):
-    return squeeze.squeeze(peers.shape_file(), pss, family, server)
-
-
 def main():
-    scenarios = {"churn": churn, "prediction": prediction, "squeeze": squeezed, "idle": idle}
+    scenarios = {"churn": churn, "prediction": prediction, "idle": idle}
     parser = argparse.ArgumentParser(description="hob's memory against its promises.")
     parser.add_argument("scenario", nargs="*", choices=[*scenarios, []])
     parser.add_argument("--quick", action="store_true")
