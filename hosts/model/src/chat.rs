@@ -174,7 +174,8 @@ impl<'m> Chat<'m> {
 
     /// How long to wait for more: not at all while there is work. What else there is to do is done first.
     fn patience(&mut self) -> Duration {
-        if !self.runs.is_empty() || !self.waiting.is_empty() || !self.parked.is_empty() {
+        let started = [&self.runs, &self.parked, &self.followers];
+        if !self.waiting.is_empty() || started.iter().any(|runs| !runs.is_empty()) {
             return Duration::ZERO;
         }
         self.threads.rest();

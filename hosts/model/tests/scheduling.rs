@@ -125,6 +125,22 @@ async fn who_comes_at_the_same_time_waits_for_the_beginning_that_all_share() {
     assert!(prompts > 900 && read < prompts / 2, "{read} of {prompts} were evaluated");
 }
 
+#[tokio::test]
+async fn who_waits_for_a_beginning_goes_on_when_its_reader_has_ended() {
+    let Some((host, _)) = loaded(CHAT, Role::Chat, 0).await else { return };
+    let list = "The skill \"clock\" sets timers and says the time; the skill \"files\" finds files. ".repeat(16);
+    let spec = |question: &str| {
+        let messages = vec![Message::new("system", &list), Message::new("user", question)];
+        // The reader of the beginning ends in the step that ends its prompt.
+        GenerateSpec { messages, max_tokens: 1, ..ask(question) }
+    };
+    let first = begin(&host, spec("What time is it?")).await;
+    let second = begin(&host, spec("Where is my letter?")).await;
+    first.await.unwrap();
+    let second = tokio::time::timeout(Duration::from_secs(60), second).await.expect("it goes on").unwrap();
+    assert!(second.usage.cached_tokens > 300, "{second:?}");
+}
+
 async fn with_cache(path: &Path, folder: &Path) -> ModelHost {
     let host = start().await;
     let cache = CacheSpec {
