@@ -75,8 +75,6 @@ pub struct Daemon {
     pub ledger: Arc<Ledger>,
     /// When the daemon started.
     pub started: Instant,
-    /// What is done when memory is short.
-    pub pressure: pressure::Pressure,
     check_after: Duration,
 }
 
@@ -125,7 +123,6 @@ impl Daemon {
             steward,
             ledger,
             started: Instant::now(),
-            pressure: pressure::Pressure::default(),
             check_after: Duration::from_secs(*settings.models.check_after_seconds.get_ref()),
         }))
     }
@@ -136,7 +133,7 @@ impl Daemon {
         let check = self.assistant.check_new_models(self.check_after);
         let works = || self.models.any_resident();
         let (look, keep) = (self.governor.look_now_and_then(works), self.steward.run(&self.models, &self.index));
-        tokio::join!(self.recycle(), self.skills.run_wakes(), check, look, keep, self.pressure.watch(self));
+        tokio::join!(self.recycle(), self.skills.run_wakes(), check, look, keep, pressure::watch(self));
     }
 
     async fn recycle(&self) {

@@ -6,9 +6,7 @@ use crate::Daemon;
 use crate::decisions::Deed;
 use crate::governor::ladder::{Ladder, Readings, Step};
 use crate::governor::psi::Feed;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
 
 /// How often free memory is looked at while a step holds.
 const UNDER_PRESSURE: Duration = Duration::from_millis(250);
@@ -19,48 +17,31 @@ const AT_REST: Duration = Duration::from_secs(10);
 /// How long critical pressure lasts before answers are ended.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
-/// The ladder and the step that it is on.
-#[derive(Default)]
-pub struct Pressure {
-    ladder: Mutex<Ladder>,
-}
-
-impl Pressure {
-    /// The step that holds, watched.
-    pub fn step(&self) -> watch::Receiver<Step> {
-        self.with(|ladder| ladder.step())
-    }
-
-    fn with<T>(&self, act: impl FnOnce(&mut Ladder) -> T) -> T {
-        act(&mut self.ladder.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Watches the machine's memory, and acts, for as long as the daemon runs.
-    pub async fn watch(&self, daemon: &Daemon) {
-        let (feed, step) = (Feed::new(), self.step());
-        let mut critical: Option<Instant> = None;
-        let (mut conditions, mut warned) = (daemon.governor.watch(), 0);
-        loop {
-            let pause = match *step.borrow() {
-                Step::Calm if daemon.models.any_resident() => RESIDENT,
-                Step::Calm => AT_REST,
-                _ => UNDER_PRESSURE,
-            };
-            let mut readings = tokio::select! {
-                readings = feed.next(pause) => readings,
-                _ = conditions.wait_for(|now| now.low_memory_warning > warned) => Feed::now(),
-            };
-            warned = conditions.borrow().low_memory_warning;
-            readings.warning = warned;
-            if let Some((before, after)) = self.with(|ladder| ladder.advance(&readings, Instant::now())) {
-                change(daemon, before, after, &readings).await;
-            } else if *step.borrow() >= Step::UnloadIdle {
-                daemon.models.unload_unused(why(&readings), *step.borrow() == Step::Critical).await;
-            }
-            critical = (readings.wanted() == Step::Critical).then(|| critical.unwrap_or_else(Instant::now));
-            if critical.is_some_and(|since| since.elapsed() >= LAST_MOMENT) {
-                daemon.models.end_all(why(&readings)).await;
-            }
+/// Watches the machine's memory, and acts, for as long as the daemon runs.
+pub async fn watch(daemon: &Daemon) {
+    let (feed, mut ladder) = (Feed::new(), Ladder::default());
+    let mut critical: Option<Instant> = None;
+    let (mut conditions, mut warned) = (daemon.governor.watch(), 0);
+    loop {
+        let pause = match ladder.step() {
+            Step::Calm if daemon.models.any_resident() => RESIDENT,
+            Step::Calm => AT_REST,
+            _ => UNDER_PRESSURE,
+        };
+        let mut readings = tokio::select! {
+            readings = feed.next(pause) => readings,
+            _ = conditions.wait_for(|now| now.low_memory_warning > warned) => Feed::now(),
+        };
+        warned = conditions.borrow().low_memory_warning;
+        readings.warning = warned;
+        if let Some((before, after)) = ladder.advance(&readings, Instant::now()) {
+            change(daemon, before, after, &readings).await;
+        } else if ladder.step() >= Step::UnloadIdle {
+            daemon.models.unload_unused(why(&readings), ladder.step() == Step::Critical).await;
+        }
+        critical = (readings.wanted() == Step::Critical).then(|| critical.unwrap_or_else(Instant::now));
+        if critical.is_some_and(|since| since.elapsed() >= LAST_MOMENT) {
+            daemon.models.end_all(why(&readings)).await;
         }
     }
 }

@@ -120,6 +120,16 @@ impl Role {
             Self::Reranker => "reranking",
         }
     }
+
+    /// Tokens of context where nobody says how many, if the model has as many: a chat model's take memory at once, the
+    /// others' are what such models are trained on.
+    pub fn usual_context(self) -> u32 {
+        match self {
+            Self::Chat => 4_096,
+            Self::Embedding => 256,
+            Self::Reranker => 512,
+        }
+    }
 }
 
 /// How to load a model.
@@ -129,8 +139,7 @@ pub struct LoadSpec {
     pub path: PathBuf,
     /// What it is for.
     pub role: Role,
-    /// Context length in tokens; 0 takes the smaller of the model's own and 4,096
-    /// (embedding and reranking: 256 and 512, which is what such models are trained for).
+    /// Context length in tokens; 0 takes the smaller of the model's own and [`Role::usual_context`].
     pub context: u32,
     /// Threads; 0 takes all cores.
     pub threads: u32,

@@ -25,6 +25,29 @@ async fn scene() -> (Scene, StandIn) {
     .expect("a scene")
 }
 
+/// The services of a test, and the daemon over them.
+struct Stage {
+    scene: Scene,
+    stand_in: StandIn,
+    hob: Hob,
+    seen: Seen,
+}
+
+/// `None`, with a loud line, where dbusmock lacks.
+async fn stage() -> Option<Stage> {
+    if !has_dbusmock() {
+        return None;
+    }
+    let (scene, stand_in) = scene().await;
+    let hob = Hob::over(scene.connect().await.expect("the bus"));
+    let seen = Seen::of(&scene).await.expect("conditions");
+    Some(Stage { scene, stand_in, hob, seen })
+}
+
+async fn upower(scene: &Scene) -> Mock {
+    Mock::template(scene, "upower", UPOWER.0, UPOWER.1).await.expect("UPower")
+}
+
 async fn set_battery(upower: &Mock, on_battery: bool, percent: f64, warning: u32) {
     let state = if on_battery { 2u32 } else { 1 };
     let body = (2u32, state, percent, percent, 100.0, 10.0, 3600i64, 0i64, true, "", warning);
@@ -54,7 +77,7 @@ async fn battery_slows_and_mains_power_frees() {
     let hob = Hob::over(scene.connect().await.expect("the bus"));
     load(&hob).await;
     let mut seen = Seen::of(&scene).await.expect("conditions");
-    let upower = Mock::template(&scene, "upower", UPOWER.0, UPOWER.1).await.expect("UPower");
+    let upower = upower(&scene).await;
     set_battery(&upower, true, 80.0, 1).await;
     let slowed = json!({"on_battery": true, "battery_percent": 80, "power_source": "upower", "threads_percent": 50,
                         "embedding_allowed": true, "maintenance_allowed": false, "background_allowed": true});
@@ -77,13 +100,8 @@ async fn battery_slows_and_mains_power_frees() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_is_loaded_on_battery_knows_the_limit() {
-    if !has_dbusmock() {
-        return;
-    }
-    let (scene, stand_in) = scene().await;
-    let hob = Hob::over(scene.connect().await.expect("the bus"));
-    let mut seen = Seen::of(&scene).await.expect("conditions");
-    let upower = Mock::template(&scene, "upower", UPOWER.0, UPOWER.1).await.expect("UPower");
+    let Some(Stage { scene, stand_in, hob, mut seen }) = stage().await else { return };
+    let upower = upower(&scene).await;
     set_battery(&upower, true, 80.0, 1).await;
     seen.until(json!({"threads_percent": 50})).await.expect("slowed");
     load(&hob).await;
@@ -102,7 +120,7 @@ async fn upower_may_go_and_come_back() {
         std::fs::write(battery.join(name), text).expect("written");
     }
     let mut seen = Seen::of(&scene).await.expect("conditions");
-    let mut upower = Mock::template(&scene, "upower", UPOWER.0, UPOWER.1).await.expect("UPower");
+    let mut upower = upower(&scene).await;
     set_battery(&upower, false, 90.0, 1).await;
     seen.until(json!({"power_source": "upower", "battery_percent": 90, "on_battery": false})).await.expect("UPower");
     upower.stop().expect("stopped");
@@ -116,11 +134,7 @@ async fn upower_may_go_and_come_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn power_saver_allows_a_smaller_model_under_both_names() {
-    if !has_dbusmock() {
-        return;
-    }
-    let (scene, _stand_in) = scene().await;
-    let mut seen = Seen::of(&scene).await.expect("conditions");
+    let Some(Stage { scene, stand_in: _stand_in, mut seen, .. }) = stage().await else { return };
     for (name, path) in [
         ("net.hadess.PowerProfiles", "/net/hadess/PowerProfiles"),
         ("org.freedesktop.UPower.PowerProfiles", "/org/freedesktop/UPower/PowerProfiles"),
@@ -167,13 +181,8 @@ async fn heat_halves_the_threads_then_stops_background_work_and_vanishing_files_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn background_requests_wait_until_the_battery_is_no_longer_low() {
-    if !has_dbusmock() {
-        return;
-    }
-    let (scene, stand_in) = scene().await;
-    let hob = Hob::over(scene.connect().await.expect("the bus"));
-    let mut seen = Seen::of(&scene).await.expect("conditions");
-    let upower = Mock::template(&scene, "upower", UPOWER.0, UPOWER.1).await.expect("UPower");
+    let Some(Stage { scene, stand_in, hob, mut seen }) = stage().await else { return };
+    let upower = upower(&scene).await;
     set_battery(&upower, true, 8.0, 4).await;
     seen.until(json!({"battery_warning": "critical", "background_allowed": false})).await.expect("low");
     let options = Options::new().with("context", "none").with("priority", "background");
@@ -190,11 +199,7 @@ async fn background_requests_wait_until_the_battery_is_no_longer_low() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_low_memory_warning_is_seen() {
-    if !has_dbusmock() {
-        return;
-    }
-    let (scene, _stand_in) = scene().await;
-    let mut seen = Seen::of(&scene).await.expect("conditions");
+    let Some(Stage { scene, stand_in: _stand_in, mut seen, .. }) = stage().await else { return };
     let mut monitor = Mock::template(&scene, "low_memory_monitor", MONITOR.0, MONITOR.1).await.expect("a monitor");
     // The daemon subscribes when it sees the name, a moment later: a warning is repeated, as the real one does.
     let warns = async {
@@ -213,12 +218,7 @@ async fn a_low_memory_warning_is_seen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sleep_waits_until_models_have_written_down_what_they_evaluated() {
-    if !has_dbusmock() {
-        return;
-    }
-    let (scene, stand_in) = scene().await;
-    let hob = Hob::over(scene.connect().await.expect("the bus"));
-    let mut seen = Seen::of(&scene).await.expect("conditions");
+    let Some(Stage { scene, stand_in, hob, mut seen }) = stage().await else { return };
     let login = Mock::template(&scene, "logind", LOGIN.0, LOGIN.1).await.expect("logind");
     seen.until(json!({"user_idle": false})).await.expect("logind is followed");
     while login.inhibitors().await.expect("inhibitors") == 0 {

@@ -6,9 +6,10 @@ use super::{convert, metered};
 use crate::Daemon;
 use crate::assistant::{Event, Update};
 use crate::error::{HobError, Kind};
-use crate::models::store::{Evaluation, Known, MeasureOptions, Progress, PullOptions, Record};
+use crate::models::store::{Evaluation, Known, MeasureOptions, Progress, PullOptions};
 use crate::settings::Metered;
 use hob_engine::measure::{Measured, Question, Speed};
+use hob_link::fetch::Record;
 use hob_link::fetch::{Fetched, ImportOutcome, Imported, Source};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -260,8 +261,7 @@ pub async fn remove(daemon: &Daemon, id: &str, options: Dict) -> Result<Dict, Ho
 pub fn set_default(daemon: &Daemon, id: &str, options: Dict) -> Result<(), HobError> {
     Options::new(options).end()?;
     daemon.models.refresh();
-    let entry = daemon.models.list().into_iter().map(|status| status.entry).find(|entry| entry.id == id);
-    let entry = entry.ok_or_else(|| HobError::not_found(format!("there is no model \"{id}\"; see hob model list")))?;
+    let entry = daemon.models.entry(id)?;
     if let Err(problem) = &entry.header {
         return Err(HobError::invalid(format!("{id} can't be used as a model: {problem}")));
     }

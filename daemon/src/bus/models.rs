@@ -51,9 +51,9 @@ impl ModelsInterface {
         self.daemon.models.refresh();
         let lease = match self.daemon.models.lease(Some(&id), Role::Chat).await {
             // Other models are as welcome; only their own error is worth telling.
-            Err(error) => match self.role_of(&id) {
-                Some(Role::Chat) | None => return Err(error.into()),
-                Some(role) => self.daemon.models.lease(Some(&id), role).await?,
+            Err(error) => match self.daemon.models.entry_or_file(&id).map(|entry| entry.role) {
+                Ok(Role::Chat) | Err(_) => return Err(error.into()),
+                Ok(role) => self.daemon.models.lease(Some(&id), role).await?,
             },
             Ok(lease) => lease,
         };
@@ -270,11 +270,6 @@ impl ModelsInterface {
         let daemon = self.daemon.clone();
         let work = move |updates| async move { task.run(&daemon, updates).await };
         Ok(super::request::start(guest, place, &token, work).await?)
-    }
-
-    fn role_of(&self, id: &str) -> Option<Role> {
-        let listed = self.daemon.models.list().into_iter().map(|m| m.entry);
-        listed.into_iter().find(|entry| entry.id == id || entry.path.as_os_str() == id).map(|entry| entry.role)
     }
 }
 

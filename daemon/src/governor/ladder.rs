@@ -4,7 +4,6 @@
 //! readings come from.
 
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
 
 /// So long nothing may call for the present step before the one below it is taken.
 const CALM: Duration = Duration::from_secs(3);
@@ -87,26 +86,21 @@ impl Readings {
 }
 
 /// The step that holds: up at once, down one at a time and only after a calm.
+#[derive(Default)]
 pub struct Ladder {
-    step: watch::Sender<Step>,
+    step: Step,
     called_for: Option<Instant>,
 }
 
-impl Default for Ladder {
-    fn default() -> Self {
-        Self { step: watch::Sender::new(Step::Calm), called_for: None }
-    }
-}
-
 impl Ladder {
-    /// The step that holds, watched.
-    pub fn step(&self) -> watch::Receiver<Step> {
-        self.step.subscribe()
+    /// The step that holds.
+    pub fn step(&self) -> Step {
+        self.step
     }
 
     /// Takes readings; the step before and after, when it changes.
     pub fn advance(&mut self, readings: &Readings, now: Instant) -> Option<(Step, Step)> {
-        let (held, wanted) = (*self.step.borrow(), readings.wanted());
+        let (held, wanted) = (self.step, readings.wanted());
         let calm = self.called_for.is_none_or(|at| now.duration_since(at) >= CALM);
         let next = match wanted.cmp(&held) {
             std::cmp::Ordering::Greater => wanted,
@@ -119,7 +113,7 @@ impl Ladder {
         if next == held {
             return None;
         }
-        self.step.send_replace(next);
+        self.step = next;
         Some((held, next))
     }
 }
@@ -158,6 +152,6 @@ mod tests {
         assert_eq!(ladder.advance(&free(0.5), at(60)), None);
         assert_eq!(ladder.advance(&free(0.5), at(85)), Some((Step::StopBackground, Step::Trim)));
         assert_eq!(ladder.advance(&free(0.5), at(115)), Some((Step::Trim, Step::Calm)));
-        assert_eq!(*ladder.step().borrow(), Step::Calm);
+        assert_eq!(ladder.step(), Step::Calm);
     }
 }

@@ -24,13 +24,13 @@ fn meminfo_bytes(text: &str, key: &str) -> u64 {
 }
 
 fn pressure(what: &str) -> Option<f64> {
-    parse_pressure(&std::fs::read_to_string(format!("/proc/pressure/{what}")).ok()?)
+    parse_pressure(&std::fs::read_to_string(format!("/proc/pressure/{what}")).ok()?, "some")
 }
 
-/// The `avg10` of the "some" line (kernel documentation: accounting/psi).
-fn parse_pressure(text: &str) -> Option<f64> {
-    let some = text.lines().find(|line| line.starts_with("some "))?;
-    some.split_whitespace().find_map(|word| word.strip_prefix("avg10="))?.parse().ok()
+/// The `avg10` of the line of `who` waits: "some" or "full" (kernel documentation: accounting/psi).
+fn parse_pressure(text: &str, who: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.split_whitespace().next() == Some(who))?;
+    line.split_whitespace().find_map(|word| word.strip_prefix("avg10="))?.parse().ok()
 }
 
 #[cfg(test)]
@@ -40,8 +40,9 @@ mod tests {
     #[test]
     fn kernel_texts_are_read() {
         let psi = "some avg10=1.50 avg60=0.20 avg300=0.00 total=7\nfull avg10=0.10 avg60=0.00 avg300=0.00 total=1\n";
-        assert_eq!(parse_pressure(psi), Some(1.5));
-        assert_eq!(parse_pressure("nothing"), None);
+        assert_eq!(parse_pressure(psi, "some"), Some(1.5));
+        assert_eq!(parse_pressure(psi, "full"), Some(0.1));
+        assert_eq!(parse_pressure("nothing", "some"), None);
         assert_eq!(meminfo_bytes("MemTotal:  2 kB\nMemAvailable:   10 kB\n", "MemAvailable:"), 10_240);
         assert_eq!(meminfo_bytes("", "MemAvailable:"), 0);
     }

@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use super::ladder::Readings;
-use super::{Conditions, cgroup};
+use super::{cgroup, meminfo_bytes, parse_pressure};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -81,12 +81,12 @@ async fn fired(trigger: &AsyncFd<File>) -> bool {
 }
 
 fn read(stalled: bool) -> Readings {
-    let now = Conditions::read();
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let of = |key: &str| meminfo_bytes(&meminfo, key);
     let share = |free: u64, all: u64| if all == 0 { 1.0 } else { free as f64 / all as f64 };
-    let machine = share(now.memory_available, now.memory_total);
+    let machine = share(of("MemAvailable:"), of("MemTotal:"));
     let group = cgroup::memory().map_or(1.0, |group| share(group.limit.saturating_sub(group.used), group.limit));
     let text = std::fs::read_to_string(MACHINE).unwrap_or_default();
-    let full = text.lines().find(|line| line.starts_with("full ")).unwrap_or_default();
-    let all_wait = full.split_whitespace().find_map(|word| word.strip_prefix("avg10=")?.parse().ok()).unwrap_or(0.0);
+    let all_wait = parse_pressure(&text, "full").unwrap_or(0.0);
     Readings { stalled, all_wait, free: machine.min(group), warning: 0 }
 }

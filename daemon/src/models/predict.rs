@@ -16,8 +16,6 @@ const BASE: u64 = 22 << 20;
 const COMPUTE_PER_WIDTH: u64 = 128 * 4 * 12;
 /// Contexts are made in multiples of so many tokens.
 const CELLS: u32 = 256;
-/// What a host takes when nobody says how long the context should be.
-const CONTEXTS: [(Role, u32); 3] = [(Role::Chat, 4_096), (Role::Embedding, 256), (Role::Reranker, 512)];
 /// Room for a second context, which a chat model's process opens while it writes several answers.
 pub const SECOND_CONTEXT: u64 = 48 << 20;
 /// Most models whose measures are remembered.
@@ -44,7 +42,7 @@ impl Need {
 
 /// The context that a host takes for the setting (0 for its own choice).
 pub fn context(entry: &Entry, wanted: u32) -> u32 {
-    let own = CONTEXTS.iter().find(|(role, _)| *role == entry.role).map_or(4_096, |(_, tokens)| *tokens);
+    let own = entry.role.usual_context();
     let longest = entry.header.as_ref().map_or(own, |header| header.context_length);
     if wanted == 0 { own.min(longest) } else { wanted.min(longest) }
 }

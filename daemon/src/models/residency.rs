@@ -170,6 +170,20 @@ impl Models {
         best.map(|e| e.id.clone())
     }
 
+    /// The entry of that id.
+    pub fn entry(&self, id: &str) -> Result<Entry, HobError> {
+        self.entry_that(|entry| entry.id == id).ok_or_else(|| unknown(id))
+    }
+
+    /// The entry of that id, or of the file at that path.
+    pub fn entry_or_file(&self, id: &str) -> Result<Entry, HobError> {
+        self.entry_that(|entry| entry.id == id || entry.path.as_os_str() == id).ok_or_else(|| unknown(id))
+    }
+
+    fn entry_that(&self, fits: impl Fn(&Entry) -> bool) -> Option<Entry> {
+        lock(&self.slots).values().map(|slot| &slot.entry).find(|entry| fits(entry)).cloned()
+    }
+
     /// Makes a model resident and keeps it so while the lease lives. `id` may also be the path of
     /// a GGUF file; `None` takes the default of `role`.
     pub async fn lease(&self, id: Option<&str>, role: Role) -> Result<Lease, HobError> {
@@ -276,8 +290,7 @@ impl Models {
     /// Unloads one model. Refused while it answers.
     pub async fn unload(&self, id: &str) -> Result<(), HobError> {
         let slot = lock(&self.slots).get(id).cloned();
-        let slot =
-            slot.ok_or_else(|| HobError::not_found(format!("there is no model \"{id}\"; see hob model list")))?;
+        let slot = slot.ok_or_else(|| unknown(id))?;
         let was_resident = self.is_resident(id);
         if !slot.unload_unless_used(&self.measured, false).await {
             return Err(HobError::new(Kind::Busy, format!("{id} is answering; try again when it has ended")));
@@ -326,6 +339,10 @@ fn usable(slot: Arc<Slot>, role: Role) -> Result<Arc<Slot>, HobError> {
         return Err(HobError::invalid(format!("{id} is a model for {is}, not for {wanted}; see hob model list")));
     }
     Ok(slot)
+}
+
+fn unknown(id: &str) -> HobError {
+    HobError::not_found(format!("there is no model \"{id}\"; see hob model list"))
 }
 
 fn no_model(role: Role, folders: &[PathBuf]) -> HobError {

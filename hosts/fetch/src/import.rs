@@ -6,8 +6,9 @@
 //! names its files by their digests, and says in manifests which model each is.
 
 use crate::hub::is_sha256;
-use crate::store::{Record, Slot, check_name, disk};
+use crate::store::{Slot, check_name, disk};
 use hob_engine::gguf;
+use hob_link::fetch::Record;
 use hob_link::fetch::{FetchError, ImportOutcome, ImportRequest, Imported};
 use serde::Deserialize;
 use std::fs::{self, File};

@@ -3,33 +3,15 @@
 //! Owns: `.store` below the folder, with `NAME.lock`, `NAME.part`, `NAME.part.json` and, of each file that is
 //! there, `NAME.json`. Must not know: where files come from.
 
-use hob_link::fetch::{FetchError, Fetched};
+use hob_link::fetch::{FetchError, Fetched, Record, kept};
 use rustix::fs::{FlockOperation, flock, statvfs};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Left free on the disk, for everybody else.
 const RESERVE: u64 = 64 << 20;
-
-/// What is known of a file in the folder; the daemon reads it too.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    /// Its SHA-256.
-    pub sha256: String,
-    /// Its size in bytes.
-    pub bytes: u64,
-    /// The digest is the source's, or the caller's; else it was computed from what came.
-    pub verified: bool,
-    /// Where it came from.
-    pub origin: String,
-    /// The hub's commit.
-    pub commit: Option<String>,
-    /// The file lies elsewhere, and here is only a link to it.
-    #[serde(default)]
-    pub reference: bool,
-}
 
 /// A name in the folder that only this process fills.
 pub struct Slot {
@@ -61,7 +43,7 @@ impl Slot {
 
     /// A path of the store, by what it ends in.
     pub fn at(&self, end: &str) -> PathBuf {
-        self.folder.join(".store").join(format!("{}{end}", self.name))
+        kept(&self.folder, &self.name, end)
     }
 
     /// What is known of the file that is there; `None` when there is none, or nothing is known, or it has

@@ -7,8 +7,9 @@ use crate::net::Client;
 use crate::pace::Pace;
 use crate::part::{Facts, Part};
 use crate::receive;
-use crate::store::{Record, Slot};
+use crate::store::Slot;
 use hob_engine::gguf;
+use hob_link::fetch::Record;
 use hob_link::fetch::{FetchError, FetchProgress, FetchRequest, Fetched, Source, Stage};
 use std::path::PathBuf;
 

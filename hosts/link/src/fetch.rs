@@ -2,7 +2,7 @@
 
 use crate::wire::path_bytes;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The first and only request of a fetch host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -204,6 +204,29 @@ pub struct Fetched {
     pub origin: String,
     /// The hub's commit, where one is known.
     pub commit: Option<String>,
+}
+
+/// What is written down of a file in the models' folder, by whoever put it there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its SHA-256; empty when nobody computed it.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The digest is the source's, or the caller's; else it was computed from what came.
+    pub verified: bool,
+    /// Where it came from.
+    pub origin: String,
+    /// The hub's commit.
+    pub commit: Option<String>,
+    /// The file lies elsewhere, and here is only a link to it.
+    #[serde(default)]
+    pub reference: bool,
+}
+
+/// What is kept of the file called `name` in a models' folder; `end` says what: ".json" is its [`Record`].
+pub fn kept(folder: &Path, name: &str, end: &str) -> PathBuf {
+    folder.join(".store").join(format!("{name}{end}"))
 }
 
 /// Why a file was not got. Each says what to do.

@@ -6,6 +6,7 @@
 //! tokenizer never joins what stands on both sides of a control token, so tokens may be taken over up to any control
 //! token that both texts have at the same place.
 
+use crate::saved::common;
 use llama_cpp_2::token::LlamaToken;
 
 /// Texts that are remembered.
@@ -63,7 +64,7 @@ impl Known {
     /// As much of the texts of late as `text` begins with, up to a cut.
     fn beginning(&self, text: &str, longest: usize) -> Split {
         let usable = self.texts.iter().filter_map(|known| {
-            let same = known.text.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
+            let same = common(known.text.as_bytes(), text.as_bytes());
             // The control token after the cut must be the same in both, and no longer one in either.
             let cut = known.cuts.iter().rposition(|cut| cut.at + longest <= same)?;
             Some((known, cut))

@@ -9,13 +9,6 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use std::path::Path;
 
-/// Context of a chat model unless the caller says otherwise: more costs memory at once.
-const CHAT_CONTEXT: u32 = 4_096;
-/// What the default embedding model was trained on.
-const EMBEDDING_CONTEXT: u32 = 256;
-/// What cross-encoders are trained on.
-const RERANKING_CONTEXT: u32 = 512;
-
 /// llama.cpp asserts that a step, which is no longer than the context, holds a token for each sequence.
 const LEAST_CONTEXT: u32 = 64;
 
@@ -45,12 +38,7 @@ impl Loaded {
         if spec.path.to_str().is_none() {
             return Err(bad("its path is not UTF-8; rename the file or folder".into()));
         }
-        let default = match spec.role {
-            Role::Chat => CHAT_CONTEXT,
-            Role::Embedding => EMBEDDING_CONTEXT,
-            Role::Reranker => RERANKING_CONTEXT,
-        };
-        let wanted = if spec.context == 0 { default } else { spec.context };
+        let wanted = if spec.context == 0 { spec.role.usual_context() } else { spec.context };
         let context = wanted.max(LEAST_CONTEXT).min(header.context_length);
         check_memory(&header, context, memory()).map_err(bad)?;
         let threads = if spec.threads == 0 { all_cores() } else { spec.threads.min(512) };

@@ -31,6 +31,7 @@ mod output;
 mod pace;
 mod pieces;
 mod pool;
+mod probability;
 mod prompt;
 mod run;
 mod sampling;

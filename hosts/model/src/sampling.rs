@@ -6,6 +6,7 @@
 //! The usual chain for chat (repetition penalty, top-k, top-p, min-p, temperature), but in one pass over the
 //! vocabulary: only tokens near the top are ever compared, since the penalty can only lower a token.
 
+use crate::probability::logarithms;
 use hob_engine::{EngineError, GenerateSpec};
 use llama_cpp_2::token::LlamaToken;
 use std::collections::VecDeque;
@@ -190,9 +191,8 @@ impl Random {
 
 /// Natural logarithms of the probabilities that `scores` stand for, less than 0, for one token and the best `n`.
 pub fn logprobs(scores: &[f32], token: LlamaToken, n: usize) -> (f32, Vec<(u32, f32)>) {
-    let best = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = scores.iter().map(|score| f64::from(score - best).exp()).sum();
-    let of = |score: f32| (f64::from(score - best) - sum.ln()) as f32;
+    let logarithm = logarithms(scores);
+    let of = |score| logarithm(score) as f32;
     let mut top = Vec::new();
     if n > 0 {
         highest_of(scores, n, &mut top);

@@ -7,6 +7,7 @@ use crate::models::ModelHost;
 use crate::models::catalogue::Entry;
 use hob_engine::measure::{FORMATS, MeasureSpec, Measured, Measurement, Question, Speed, format};
 use hob_engine::{CacheSpec, LoadSpec, ModelReply, ModelRequest, Role};
+use hob_link::fetch::Record;
 use hob_link::supervisor::HostSpec;
 use std::path::PathBuf;
 use tokio::sync::mpsc;
@@ -150,11 +151,7 @@ impl Store {
             "" => {
                 default().ok_or_else(|| HobError::new(Kind::NoModel, "there is no chat model; see hob model pull"))?
             }
-            id => {
-                let all = self.models.list().into_iter().map(|status| status.entry);
-                let found = all.into_iter().find(|entry| entry.id == id || entry.path.as_os_str() == id);
-                found.ok_or_else(|| HobError::not_found(format!("there is no model \"{id}\"; see hob model list")))?
-            }
+            id => self.models.entry_or_file(id)?,
         };
         match &entry.header {
             Ok(_) => Ok(entry),
@@ -210,7 +207,7 @@ impl Store {
     }
 
     fn note(&self, path: &std::path::Path, bytes: u64, origin: String) -> Result<(), HobError> {
-        let record = serde_json::json!({"sha256": "", "bytes": bytes, "verified": false, "origin": origin});
+        let record = Record { bytes, origin, ..Record::default() };
         let Some(to) = record::path(&self.setup.folder, path) else { return Ok(()) };
         crate::json_file::write(&to, &record).map_err(|e| HobError::internal(format!("{}: {e}", to.display())))
     }

@@ -19,7 +19,6 @@ pub use measure::{Evaluation, MeasureOptions, Quantization};
 pub use progress::Progress;
 pub use pull::PullOptions;
 pub use recommend::Recommendation;
-pub use record::Record;
 pub use remove::Removed;
 pub use source::parse as parse_source;
 
@@ -73,7 +72,7 @@ impl Store {
     }
 
     /// What is written down of a file of the folder.
-    pub fn record(&self, file: &std::path::Path) -> Option<Record> {
+    pub fn record(&self, file: &std::path::Path) -> Option<hob_link::fetch::Record> {
         record::read(&self.setup.folder, file)
     }
 

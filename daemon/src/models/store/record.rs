@@ -1,25 +1,7 @@
-//! What the fetch host writes down of each file that it got.
+//! What is written down of each file in the models' folder.
 
-use serde::Deserialize;
-use std::path::Path;
-
-/// What is known of a file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct Record {
-    /// Its SHA-256; empty when nobody computed it.
-    pub sha256: String,
-    /// The size of that file in bytes.
-    pub bytes: u64,
-    /// The digest is the source's own.
-    pub verified: bool,
-    /// Where it came from.
-    pub origin: String,
-    /// The hub's commit.
-    pub commit: Option<String>,
-    /// The file lies elsewhere.
-    pub reference: bool,
-}
+use hob_link::fetch::{Record, kept};
+use std::path::{Path, PathBuf};
 
 /// The record of a file in a models' folder; `None` when there is none, or the file is another one by now.
 pub fn read(folder: &Path, file: &Path) -> Option<Record> {
@@ -29,9 +11,7 @@ pub fn read(folder: &Path, file: &Path) -> Option<Record> {
 }
 
 /// Where it is kept.
-pub fn path(folder: &Path, file: &Path) -> Option<std::path::PathBuf> {
-    if file.parent() != Some(folder) {
-        return None;
-    }
-    Some(folder.join(".store").join(format!("{}.json", file.file_name()?.to_string_lossy())))
+pub fn path(folder: &Path, file: &Path) -> Option<PathBuf> {
+    let name = file.file_name().filter(|_| file.parent() == Some(folder))?;
+    Some(kept(folder, &name.to_string_lossy(), ".json"))
 }

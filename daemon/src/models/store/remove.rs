@@ -20,10 +20,7 @@ impl Store {
     /// Removes a model's file, or only says what that would free. Refused while the model answers.
     pub async fn remove(&self, id: &str, dry_run: bool) -> Result<Removed, HobError> {
         self.models.refresh();
-        let all = self.models.list();
-        let entry = all.into_iter().map(|status| status.entry).find(|entry| entry.id == id);
-        let entry =
-            entry.ok_or_else(|| HobError::not_found(format!("there is no model \"{id}\"; see hob model list")))?;
+        let entry = self.models.entry(id)?;
         if entry.path.parent() != Some(&*self.setup.folder) {
             let (path, folder) = (entry.path.display(), self.setup.folder.display());
             return Err(HobError::invalid(format!(

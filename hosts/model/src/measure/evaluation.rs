@@ -1,7 +1,8 @@
 //! How well a model predicts a text, and which answers it thinks likely.
 
-use super::probability::log_probability;
 use super::{Bench, Progress};
+use crate::probability::log_probability;
+use crate::saved::common;
 use hob_engine::EngineError;
 use hob_engine::measure::{Measured, Question};
 use llama_cpp_2::token::LlamaToken;
@@ -83,8 +84,8 @@ fn one(bench: &mut Bench<'_>, question: &Question) -> Result<Vec<f64>, EngineErr
 
 /// Evaluates what of the prompt is not there yet, its last token always; `after` gets the scores that follow.
 fn read(bench: &mut Bench<'_>, prompt: &[LlamaToken], after: &mut Vec<f32>) -> Result<(), EngineError> {
-    let common = bench.tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
-    bench.keep(common.min(prompt.len() - 1));
+    let same = common(&bench.tokens, prompt);
+    bench.keep(same.min(prompt.len() - 1));
     let start = bench.tokens.len();
     bench.evaluate(&prompt[start..], prompt.len() - 1, |_, scores| *after = scores.to_vec())
 }

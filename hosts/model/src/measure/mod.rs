@@ -4,7 +4,6 @@
 //! texts and questions are, how results are shown.
 
 mod evaluation;
-mod probability;
 mod quantize;
 mod speed;
 

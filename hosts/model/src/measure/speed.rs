@@ -1,7 +1,7 @@
 //! How fast a model reads and writes on this machine, now.
 
-use super::probability::best;
 use super::{Bench, Progress};
+use crate::probability::best;
 use hob_engine::EngineError;
 use hob_engine::measure::{Measured, Speed};
 use llama_cpp_2::token::LlamaToken;

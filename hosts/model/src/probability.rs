@@ -1,11 +1,15 @@
 //! Scores as log-probabilities.
 
-/// The natural logarithm of a token's probability at temperature 1.
-pub fn log_probability(scores: &[f32], token: usize) -> f64 {
-    let Some(score) = scores.get(token) else { return f64::NEG_INFINITY };
+/// Turns each of `scores` into the natural logarithm of its token's probability at temperature 1.
+pub fn logarithms(scores: &[f32]) -> impl Fn(f32) -> f64 + use<> {
     let most = f64::from(scores.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let sum: f64 = scores.iter().map(|score| (f64::from(*score) - most).exp()).sum();
-    f64::from(*score) - most - sum.ln()
+    move |score| f64::from(score) - most - sum.ln()
+}
+
+/// The natural logarithm of a token's probability at temperature 1.
+pub fn log_probability(scores: &[f32], token: usize) -> f64 {
+    scores.get(token).map_or(f64::NEG_INFINITY, |score| logarithms(scores)(*score))
 }
 
 /// The most likely token.
