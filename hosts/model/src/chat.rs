@@ -12,7 +12,7 @@ use crate::context::Shape;
 use crate::controls::Controls;
 use crate::grammar::Grammars;
 use crate::known::Known;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, Place};
 use crate::loaded::Loaded;
 use crate::marked::Marked;
 use crate::output::Send;
@@ -240,20 +240,18 @@ impl<'m> Chat<'m> {
             self.followers.push(run);
             return;
         }
-        let lane = self.lane_for(&run);
-        let alone = self.in_lane(lane, None) == 0;
+        let alone = self.in_lane(0, None) == 0;
         let wanted = &run.tokens[..run.reusable()];
-        match self.lanes.claim(lane, wanted, run.adapter, alone) {
-            Ok(Some((place, reused))) => {
-                run.place = Some(place);
+        match self.lanes.claim(wanted, run.adapter, alone) {
+            Some((seq, reused)) => {
+                run.place = Some(Place { lane: 0, seq });
                 if run.is_prompt() {
                     run.usage.cached_tokens = reused as u32;
                 }
                 self.runs.push(run);
             }
             // There are more sequences than runs, so this is for another time.
-            Ok(None) => self.parked.push(run),
-            Err(error) => self.wire.finish(&run.job, ModelReply::Failed(error)),
+            None => self.parked.push(run),
         }
     }
 
@@ -269,24 +267,18 @@ impl<'m> Chat<'m> {
         run.place.is_none() && run.is_prompt() && self.runs.iter().any(leads)
     }
 
-    /// The first context, unless a second one pays, has fewer answers under way, and is long enough.
-    fn lane_for(&mut self, run: &Run) -> usize {
-        let [first, second] = [0, 1].map(|lane| self.in_lane(lane, Some(run.request.priority)));
-        let pays = second < first && self.paces.worth(first + second + 1) == Worth::Yes;
-        usize::from(pays && self.lanes.fits(1, run.longest()))
-    }
-
     fn in_lane(&self, lane: usize, priority: Option<Priority>) -> usize {
         let here = |run: &&Run| run.place.is_some_and(|place| place.lane == lane);
         self.runs.iter().filter(here).filter(|run| priority.is_none_or(|p| p == run.request.priority)).count()
     }
 
     /// Moves answers between the contexts: half of them to the second if that pays or should be tried, all to the first
-    /// if it does not.
+    /// if it does not. Prompts are read in the first, where all threads do it together; until they are, nothing moves.
     fn balance(&mut self) -> Result<(), EngineError> {
         let priority = self.runs.iter().map(|run| run.request.priority).min();
         let [first, second] = [0, 1].map(|lane| self.in_lane(lane, priority));
-        if first + second < 2 {
+        let reads = |run: &Run| run.is_prompt() && Some(run.request.priority) == priority;
+        if first + second < 2 || self.runs.iter().any(reads) {
             return Ok(());
         }
         let (from, to, count) = match self.paces.worth(first + second) {
@@ -296,7 +288,7 @@ impl<'m> Chat<'m> {
         for _ in 0..count {
             let moves = |run: &Run| {
                 let here = run.place.is_some_and(|place| place.lane == from) && Some(run.request.priority) == priority;
-                here && !run.is_prompt() && self.lanes.fits(to, run.longest())
+                here && self.lanes.fits(to, run.longest())
             };
             let Some(at) = self.runs.iter().rposition(moves) else { break };
             let Some(place) = self.runs[at].place else { break };

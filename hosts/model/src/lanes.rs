@@ -100,31 +100,22 @@ impl<'m> Lanes<'m> {
         lane == 0 || (beside && tokens <= self.second as usize)
     }
 
-    /// Gives a request a sequence in a context, with as much of `wanted` as is there already anywhere, and says how
-    /// much that is. `alone`: nobody else runs in that context. `None` when all its sequences run.
-    pub fn claim(
-        &mut self,
-        lane: usize,
-        wanted: &[LlamaToken],
-        adapter: Group,
-        alone: bool,
-    ) -> Result<Option<(Place, usize)>, EngineError> {
-        self.open(lane)?;
-        self.bring(lane, wanted, adapter);
-        let Lane { context, sequences, .. } = &mut self.lanes[lane];
-        let claimed = sequences.claim(context, &mut self.store, wanted, adapter, alone);
-        Ok(claimed.map(|(seq, reused)| (Place { lane, seq }, reused)))
+    /// Gives a request a sequence in the first context, with as much of `wanted` as is there already anywhere, and says
+    /// how much that is. `alone`: nobody else runs in that context. `None` when all its sequences run.
+    pub fn claim(&mut self, wanted: &[LlamaToken], adapter: Group, alone: bool) -> Option<(Seq, usize)> {
+        self.bring(wanted, adapter);
+        let Lane { context, sequences, .. } = &mut self.lanes[0];
+        sequences.claim(context, &mut self.store, wanted, adapter, alone)
     }
 
-    /// Copies what another context holds of `wanted` to this one, as an idle sequence.
-    fn bring(&mut self, lane: usize, wanted: &[LlamaToken], adapter: Group) {
-        let here = self.lanes[lane].sequences.holds(wanted, adapter);
-        for other in (0..self.lanes.len()).filter(|other| *other != lane) {
-            let Lane { context, sequences, .. } = &mut self.lanes[other];
+    /// Copies what the second context holds of `wanted` to the first, as an idle sequence.
+    fn bring(&mut self, wanted: &[LlamaToken], adapter: Group) {
+        let [first, others @ ..] = &mut self.lanes[..] else { return };
+        let here = first.sequences.holds(wanted, adapter);
+        for Lane { context, sequences, .. } in others {
             let Some(moved) = sequences.lend(context, wanted, adapter, here) else { continue };
-            let Lane { context, sequences, .. } = &mut self.lanes[lane];
-            if let Some(seq) = sequences.adopt(context, &mut self.store, &moved) {
-                sequences.release(seq, Keep::default());
+            if let Some(seq) = first.sequences.adopt(&mut first.context, &mut self.store, &moved) {
+                first.sequences.release(seq, Keep::default());
             }
         }
     }

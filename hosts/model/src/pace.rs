@@ -11,7 +11,9 @@ use std::time::Duration;
 /// Weight of a new measurement.
 const NEW: f64 = 0.25;
 /// Decisions from one look at another size to the next.
-const BETWEEN: u32 = 96;
+const BETWEEN: u32 = 64;
+/// A step that took longer than so many times what is usual was disturbed; more of it is not believed.
+const DISTURBED: f64 = 1.3;
 /// A larger step has to pay at least this factor: smaller ones reach everybody in turns more evenly.
 const MARGIN: f64 = 1.02;
 /// A second context, which takes memory, has to pay at least this factor.
@@ -25,7 +27,7 @@ const BELIEVED: u32 = 3;
 /// Chooses the number of answers in a step.
 #[derive(Default)]
 pub struct Pace {
-    /// What was seen with each number of threads.
+    /// What was seen with each number of threads that could be used.
     by_threads: Vec<(u32, Vec<Seen>)>,
     threads: u32,
     until: u32,
@@ -57,7 +59,7 @@ impl Pace {
         self.best(running)
     }
 
-    /// A step for `answers` took so long, with so many threads.
+    /// A step for `answers` took so long, when so many threads could be used.
     pub fn took(&mut self, answers: usize, threads: u32, time: Duration) {
         if threads != self.threads {
             (self.threads, self.until) = (threads, BETWEEN);
@@ -73,8 +75,12 @@ impl Pace {
         let Some(seen) = answers.checked_sub(1).and_then(|at| sizes.get_mut(at)) else { return };
         seen.steps = seen.steps.saturating_add(1);
         let now = time.as_secs_f64();
-        let weight = if seen.steps <= BELIEVED { 1.0 } else { NEW };
-        seen.seconds += weight * (now - seen.seconds);
+        seen.seconds = match seen.steps {
+            1 => now,
+            // Of the first few the fastest counts: buffers and threads are set up in the others.
+            2..=BELIEVED => seen.seconds.min(now),
+            _ => seen.seconds + NEW * (now.min(seen.seconds * DISTURBED) - seen.seconds),
+        };
     }
 
     fn best(&self, running: usize) -> usize {
@@ -121,7 +127,13 @@ pub enum Worth {
 impl Paces {
     /// How many answers the next step should write in each context, where so many run in the first and the second.
     pub fn together(&mut self, [first, second]: [usize; 2]) -> usize {
-        if first > 0 && second > 0 { self.both.together(first.max(second)) } else { self.one.together(first + second) }
+        if first == 0 || second == 0 {
+            return self.one.together(first + second);
+        }
+        // Several in each of two contexts can pay only if as many pay in one.
+        let most = first.max(second);
+        let pays = self.one.best_rate(most).is_none_or(|best| self.one.rate(1).is_none_or(|one| best > one * MARGIN));
+        if pays { self.both.together(most) } else { 1 }
     }
 
     /// A step for so many answers of one context took so long.
@@ -177,6 +189,18 @@ mod tests {
         assert!(settle(&mut pace, 4, 500, alone)[1] > 400);
         assert!(settle(&mut Pace::default(), 4, 500, alone)[1] > 450);
         assert_eq!(pace.together(1), 1);
+    }
+
+    #[test]
+    fn one_disturbed_step_changes_nothing() {
+        let mut pace = Pace::default();
+        let ms = |n: usize| if n == 1 { 7.0 } else { 8.3 * n as f64 };
+        settle(&mut pace, 2, 20, ms);
+        pace.took(1, 2, Duration::from_millis(90));
+        assert_eq!(settle(&mut pace, 2, 20, ms)[1], 20);
+        // Steps that stay slow are believed.
+        settle(&mut pace, 2, 40, |n| if n == 1 { 12.0 } else { 16.0 });
+        assert!(settle(&mut pace, 2, 60, |n| if n == 1 { 12.0 } else { 16.0 })[2] > 50);
     }
 
     #[test]

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 const TRIAL: u32 = 2;
 /// Steps from one trial to the next at first; failures double it up to the second number.
 const BETWEEN: u32 = 256;
+/// After a change: it may have been a disturbance that made it look good.
+const SOON: u32 = 8;
 const RAREST: u32 = 8_192;
 /// Weight of a new measurement.
 const NEW: f64 = 0.25;
@@ -52,6 +54,7 @@ pub struct Threads {
     decode: Measured,
     together: Measured,
     abreast: Measured,
+    free: u32,
     last: u32,
 }
 
@@ -77,6 +80,7 @@ impl Threads {
             decode: measured(),
             together: measured(),
             abreast: measured(),
+            free: most,
             last: 1,
         }
     }
@@ -86,13 +90,25 @@ impl Threads {
         self.allowed = if most == 0 { self.most } else { most.min(self.most) };
     }
 
-    /// Threads for the next step.
-    pub fn next(&mut self, work: Work, now: Instant) -> u32 {
+    /// Whether it can't be told yet how busy the machine is, so that the next step had better be short.
+    pub fn is_unsure(&mut self, now: Instant) -> bool {
         // Between two steps our threads still look for work.
         self.load.look(now, self.last);
+        self.load.is_unsure()
+    }
+
+    /// Threads for the next step.
+    pub fn next(&mut self, work: Work, now: Instant) -> u32 {
+        self.load.look(now, self.last);
         let free = self.most.saturating_sub(self.load.others()).min(self.allowed).max(1);
+        self.free = free;
         self.last = self.measured(work).next(free);
         self.last
+    }
+
+    /// Threads that could be used in the last step.
+    pub fn free(&self) -> u32 {
+        self.free
     }
 
     /// There is nothing to do for a while.
@@ -198,7 +214,7 @@ impl Measured {
             _ => false,
         };
         if paid {
-            (self.best, self.between) = (tried, BETWEEN);
+            (self.best, self.between) = (tried, SOON);
         } else {
             self.upward = !self.upward;
             self.between = (self.between * 2).min(RAREST);

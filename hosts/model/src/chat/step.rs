@@ -16,6 +16,9 @@ use hob_engine::{EngineError, Finish, ModelReply, ModelRequest, Priority};
 use llama_cpp_2::vocab::LlamaVocab;
 use std::time::Instant;
 
+/// Tokens of a step that is to show how busy the machine is.
+const PROBE: usize = 16;
+
 /// What one context does in a step.
 struct Batch {
     lane: usize,
@@ -40,8 +43,10 @@ impl Chat<'_> {
     pub(super) fn step(&mut self) -> Result<(), EngineError> {
         let views: Vec<View> = self.runs.iter().map(|run| self.view(run)).collect();
         let answers = [0, 1].map(|lane| views.iter().filter(|view| !view.is_prompt && view.lane == lane).count());
-        let most = [0, 1].map(|lane| self.lanes.most(lane));
-        let plan = self.planner.plan(&views, most, self.paces.together(answers), Instant::now());
+        let now = Instant::now();
+        let short = if self.threads.is_unsure(now) { PROBE } else { usize::MAX };
+        let most = [0, 1].map(|lane| self.lanes.most(lane).min(short));
+        let plan = self.planner.plan(&views, most, self.paces.together(answers), now);
         if plan.parts.is_empty() {
             return Ok(());
         }
@@ -119,7 +124,7 @@ impl Chat<'_> {
         if step == Step::Done {
             self.threads.took(batch.work, batch.items.len(), time);
             if !batch.is_prompt() {
-                self.paces.took(batch.parts.len(), threads, time);
+                self.paces.took(batch.parts.len(), self.threads.free(), time);
             }
         }
         Ok((step, threads))
@@ -139,7 +144,7 @@ impl Chat<'_> {
         if steps.iter().all(|step| *step == Step::Done) {
             self.threads.took(work, tokens, time);
             if work == Work::Abreast && threads > 1 {
-                self.paces.took_both(first.parts.len().max(second.parts.len()), threads, time);
+                self.paces.took_both(first.parts.len().max(second.parts.len()), self.threads.free(), time);
             }
         }
         Ok(steps.into_iter().map(|step| (step, threads)).collect())
