@@ -66,7 +66,6 @@ impl Constraint {
     /// # Errors
     ///
     /// As [`Constraint::accept`].
-    #[allow(dead_code, reason = "for a scheduler that evaluates several tokens at once")]
     pub fn forced(&mut self, vocab: &LlamaVocab<'_>) -> Result<Vec<LlamaToken>, EngineError> {
         let tokenize = |bytes: &[u8]| {
             let mut tokens = Vec::new();
