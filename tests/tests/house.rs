@@ -24,7 +24,10 @@ const ALLOWED: [(&str, &[&str]); 13] = [
 ];
 
 /// Who alone may depend on what.
-const ONLY: [(&str, &[&str]); 7] = [
+const ONLY: [(&str, &[&str]); 9] = [
+    // One way to confine a child.
+    ("landlock", &["hob-link"]),
+    ("seccompiler", &["hob-link"]),
     ("llama-cpp-2", &["hob-model-host"]),
     ("tantivy", &["hob-index"]),
     ("sled", &["hob-index"]),

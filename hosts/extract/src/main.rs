@@ -14,7 +14,8 @@ use tracing_subscriber::EnvFilter;
 /// Deeply nested documents recurse deeply in the parsers; the default 2 MiB is soon used up.
 const STACK: usize = 16 << 20;
 /// A decompression bomb that slips past the format's own limits ends here, not in swap.
-const LIMITS: Limits = Limits { address_space: Some(1536 << 20), open_files: Some(64), oom_score_adj: Some(600) };
+const LIMITS: Limits =
+    Limits { address_space: Some(1536 << 20), open_files: Some(64), oom_score_adj: Some(600), ..Limits::NONE };
 
 fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("HOB_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));

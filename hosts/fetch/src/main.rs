@@ -13,7 +13,8 @@ use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 /// Enough for TLS and its certificates; what a server sends is never held in memory as a whole.
-const LIMITS: Limits = Limits { address_space: Some(1 << 30), open_files: Some(64), oom_score_adj: Some(700) };
+const LIMITS: Limits =
+    Limits { address_space: Some(1 << 30), open_files: Some(64), oom_score_adj: Some(700), ..Limits::NONE };
 
 fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("HOB_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));

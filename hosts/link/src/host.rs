@@ -22,6 +22,25 @@ pub struct Limits {
     pub open_files: Option<u64>,
     /// Added to the kernel's OOM badness, 0 to 1000: children die before the user's apps do.
     pub oom_score_adj: Option<u16>,
+    /// Processor time in seconds (`RLIMIT_CPU`), over the whole life of the process, if bounded.
+    pub cpu_seconds: Option<u64>,
+    /// Largest file that can be written, in bytes (`RLIMIT_FSIZE`), if bounded.
+    pub file_size: Option<u64>,
+    /// Processes and threads that the user may have beside those that run now (`RLIMIT_NPROC`), if bounded. Does
+    /// not bind root.
+    pub processes: Option<u64>,
+}
+
+impl Limits {
+    /// No limits.
+    pub const NONE: Self = Self {
+        address_space: None,
+        open_files: None,
+        oom_score_adj: None,
+        cpu_seconds: None,
+        file_size: None,
+        processes: None,
+    };
 }
 
 /// Hardens the calling process: dies with its parent, gains no privileges, dumps no core.
@@ -36,10 +55,27 @@ pub fn harden(limits: &Limits) -> io::Result<()> {
     limit(Resource::Core, Some(0))?;
     limit(Resource::As, limits.address_space)?;
     limit(Resource::Nofile, limits.open_files)?;
+    limit(Resource::Cpu, limits.cpu_seconds)?;
+    limit(Resource::Fsize, limits.file_size)?;
+    if let Some(more) = limits.processes {
+        limit(Resource::Nproc, Some(tasks_of_user().saturating_add(more)))?;
+    }
     if let Some(adj) = limits.oom_score_adj {
         std::fs::write("/proc/self/oom_score_adj", adj.to_string())?;
     }
     Ok(())
+}
+
+/// Threads of the user's processes: what the kernel counts for `RLIMIT_NPROC`.
+fn tasks_of_user() -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let own = rustix::process::getuid().as_raw();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let of_user = processes.filter(|entry| {
+        let numbered = entry.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit());
+        numbered && entry.metadata().is_ok_and(|meta| meta.uid() == own)
+    });
+    of_user.map(|entry| std::fs::read_dir(entry.path().join("task")).map_or(0, |tasks| tasks.count() as u64)).sum()
 }
 
 fn limit(resource: Resource, most: Option<u64>) -> io::Result<()> {

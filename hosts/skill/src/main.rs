@@ -29,8 +29,12 @@ const QUEUE: usize = 256;
 fn main() -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HOB_LOG").unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let limits =
-        Limits { address_space: Some(ADDRESS_SPACE), open_files: Some(OPEN_FILES), oom_score_adj: Some(OOM_SCORE_ADJ) };
+    let limits = Limits {
+        address_space: Some(ADDRESS_SPACE),
+        open_files: Some(OPEN_FILES),
+        oom_score_adj: Some(OOM_SCORE_ADJ),
+        ..Limits::NONE
+    };
     harden(&limits).context("hardening the skill host")?;
     let (requests, replier) = connect("skill").context("hob-skill-host is started by hobd, not by hand")?;
     streams::detach().context("taking the wire away from standard input and output")?;
