@@ -31,7 +31,8 @@ const WINDOW: usize = 1_150;
 /// The passages of a document in reading order. Every block is in one of them, or, for headings
 /// with text below, in the `heading` of what follows.
 pub fn chunk(document: &Document) -> Vec<Chunk> {
-    let mut cutter = Cutter { code: document.kind == "code", ..Cutter::default() };
+    let (code, sheets) = (document.kind == "code", document.kind == "spreadsheet");
+    let mut cutter = Cutter { code, sheets, ..Cutter::default() };
     cutter.titled = is_titled_paragraph(document);
     for block in &document.blocks {
         if block.text.trim().is_empty() {
@@ -62,6 +63,10 @@ struct Cutter {
     titled: bool,
     headings: Headings,
     open: Option<Chunk>,
+    /// Where the open passage stands.
+    spot: Spot,
+    /// Parts are sheets, and spans are cells.
+    sheets: bool,
     /// The open passage consists of short blocks only.
     short: bool,
     done: Vec<Chunk>,
@@ -78,7 +83,7 @@ impl Cutter {
     fn text(&mut self, block: &Block) {
         let block = trimmed(block);
         let short = block.text.len() < SHORT;
-        if let Some(open) = &mut self.open {
+        if let Some(open) = self.open.as_mut().filter(|_| self.spot.part == block.part) {
             let gap = block.line.saturating_sub(last_line(open));
             let together = open.text.len() + gap as usize + block.text.len();
             let limit = match (self.code, self.short, short) {
@@ -95,17 +100,21 @@ impl Cutter {
                 }
                 open.text.push_str(&block.text);
                 self.short &= short;
+                self.spot.extend(block.span);
                 return;
             }
         }
         self.close();
         self.short = short;
-        self.open = Some(Chunk { text: block.text, line: block.line, page: block.page, heading: self.headings.path() });
+        self.spot = Spot { part: block.part, span: block.span };
+        let heading = self.headings.path();
+        self.open = Some(Chunk { text: block.text, line: block.line, page: block.page, place: None, heading });
     }
 
     /// Puts the open passage away, in pieces if it is too long.
     fn close(&mut self) {
-        let Some(open) = self.open.take() else { return };
+        let Some(mut open) = self.open.take() else { return };
+        open.place = std::mem::take(&mut self.spot).place(self.sheets);
         self.headings.used();
         let (most, piece) = if self.code { (CODE, CODE) } else { (WHOLE, PIECE) };
         if open.text.len() <= most {
@@ -117,6 +126,7 @@ impl Cutter {
                 line: open.line + newlines(&open.text[..range.start]),
                 text: open.text[range].to_owned(),
                 page: open.page,
+                place: open.place.clone(),
                 heading: open.heading.clone(),
             });
         }
@@ -127,6 +137,50 @@ impl Cutter {
         self.done.extend(self.headings.leave());
         self.done
     }
+}
+
+/// Where a passage stands in a file whose lines say little.
+#[derive(Default)]
+struct Spot {
+    part: Option<String>,
+    span: Option<(String, String)>,
+}
+
+impl Spot {
+    /// Takes in the span of a block that was joined.
+    fn extend(&mut self, with: Option<(String, String)>) {
+        match (&mut self.span, with) {
+            (Some((from, to)), Some((next_from, next_to))) => {
+                // Rows begin in different columns; the range has to hold them all.
+                if let (Some(a), Some(b)) = (cell(from), cell(&next_from)) {
+                    *from = format!("{}{}", a.0.min(b.0).1, a.1);
+                }
+                *to = match (cell(to), cell(&next_to)) {
+                    (Some(a), Some(b)) => format!("{}{}", a.0.max(b.0).1, b.1),
+                    _ => next_to,
+                };
+            }
+            (span, with) => *span = span.take().or(with),
+        }
+    }
+
+    fn place(self, sheets: bool) -> Option<String> {
+        let between = if sheets { ":" } else { " – " };
+        let span = self.span.map(|(from, to)| if from == to { from } else { format!("{from}{between}{to}") });
+        match (self.part, span) {
+            (Some(part), Some(span)) if sheets => Some(format!("{part}!{span}")),
+            (Some(part), Some(span)) => Some(format!("{part}, {span}")),
+            (part, span) => part.or(span),
+        }
+    }
+}
+
+/// A cell's column, comparable, and its row: "AB12" is ((2, "AB"), "12").
+fn cell(name: &str) -> Option<((usize, &str), &str)> {
+    let letters = name.bytes().take_while(u8::is_ascii_uppercase).count();
+    let (column, row) = name.split_at(letters);
+    let whole = !column.is_empty() && !row.is_empty() && row.bytes().all(|b| b.is_ascii_digit());
+    whole.then_some(((column.len(), column), row))
 }
 
 /// The headings that the next passage stands under, with the last one's own passage in case
@@ -157,7 +211,9 @@ impl Headings {
         self.path.retain(|h| h.0 < level);
         // A heading directly under another is found through the text below both.
         let unused = self.unused.take().filter(|_| !outer);
-        self.unused = Some(Chunk { text: text.clone(), line: block.line, page: block.page, heading: self.path() });
+        let (text_of_own, heading) = (text.clone(), self.path());
+        let place = block.part.clone();
+        self.unused = Some(Chunk { text: text_of_own, line: block.line, page: block.page, place, heading });
         self.path.push((level, text));
         unused
     }
@@ -289,6 +345,26 @@ mod tests {
         let on = |page, line| Block { page: Some(page), ..block(line, "short") };
         let found = cut("pdf", vec![on(1, 1), on(2, 1)]);
         assert_eq!(found.iter().map(|c| c.page).collect::<Vec<_>>(), [Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn passages_know_their_cells_parts_and_names() {
+        let row = |line: u32, from: &str, to: &str| Block {
+            part: Some("Costs".into()),
+            span: Some((from.into(), to.into())),
+            ..block(line, "Item: paint; Price: 12")
+        };
+        let found = cut("spreadsheet", vec![row(1, "B3", "C3"), row(2, "A4", "AB4"), row(3, "B5", "D5")]);
+        assert_eq!(found.iter().map(|c| c.place.as_deref()).collect::<Vec<_>>(), [Some("Costs!A3:AB5")]);
+        let of = |part: &str| Block { part: Some(part.into()), ..block(1, "short") };
+        let found = cut("mail", vec![block(1, "short"), of("menu.txt"), of("menu.txt"), of("map.pdf")]);
+        assert_eq!(
+            found.iter().map(|c| c.place.as_deref()).collect::<Vec<_>>(),
+            [None, Some("menu.txt"), Some("map.pdf")]
+        );
+        let function = |line, name: &str| Block { span: Some((name.into(), name.into())), ..block(line, "x = 1") };
+        let found = cut("code", vec![function(1, "fn a"), function(3, "fn b")]);
+        assert_eq!(found[0].place.as_deref(), Some("fn a – fn b"));
     }
 
     #[test]

@@ -189,6 +189,7 @@ fn scored(
         text: candidate.text,
         line: candidate.line,
         page: passage.chunk.page,
+        place: passage.chunk.place.clone(),
         chunk: passage.id,
         passage_score,
         cosine,

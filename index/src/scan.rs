@@ -5,9 +5,9 @@
 //! Must not know: what is already indexed, and what happens with what it finds.
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use std::fs::{Metadata, ReadDir};
+use std::fs::{FileType, Metadata, ReadDir};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -212,6 +212,22 @@ pub(crate) fn explain(error: &io::Error) -> String {
     }
 }
 
+/// What is there, but can never be read: worth a word, since it looks like a file. Links are not, unless they lead
+/// nowhere but to themselves.
+fn oddity(path: &Path, kind: FileType) -> Option<&'static str> {
+    match kind {
+        kind if kind.is_fifo() => Some("this is a pipe, not a regular file"),
+        kind if kind.is_socket() => Some("this is a socket, not a regular file"),
+        kind if kind.is_char_device() || kind.is_block_device() => Some("this is a device, not a regular file"),
+        kind if kind.is_symlink() => {
+            let endless = Some(rustix::io::Errno::LOOP.raw_os_error());
+            let loops = path.metadata().is_err_and(|e| e.raw_os_error() == endless);
+            loops.then_some("this is a link that leads back to itself")
+        }
+        _ => None,
+    }
+}
+
 /// Markers that close a folder below an added one. The added folder itself was asked for by name.
 fn closed_by_marker(dir: &Path) -> bool {
     let there = |name: &str| dir.join(name).symlink_metadata().is_ok();
@@ -320,6 +336,9 @@ impl Walk {
             Err(e) => return Some(problem(path, &e)),
         };
         let is_dir = meta.is_dir();
+        if let Some(reason) = oddity(&path, meta.file_type()).filter(|_| self.rules.admits(scope, &path, false)) {
+            return Some(Found::Problem { path, reason: reason.to_owned(), keep: false });
+        }
         // Symbolic links are not followed: what they point to is indexed where it is, loops can't arise.
         if !(is_dir || meta.is_file()) || !self.rules.admits(scope, &path, is_dir) {
             return None;

@@ -31,6 +31,10 @@ pub struct Block {
     pub line: u32,
     /// 1-based page, for paged formats.
     pub page: Option<u32>,
+    /// The part of the file that it stands in: a sheet, an attachment, a chapter.
+    pub part: Option<String>,
+    /// Where it begins and ends there, where lines say little: cells, times, names of functions.
+    pub span: Option<(String, String)>,
     /// The block is a heading for what follows.
     pub heading: bool,
 }
@@ -44,6 +48,8 @@ pub struct Chunk {
     pub line: u32,
     /// 1-based page, for paged formats.
     pub page: Option<u32>,
+    /// Where it stands besides, e.g. "Costs!A3:C9", "menu.txt", "00:01:02 – 00:01:09", "fn main".
+    pub place: Option<String>,
     /// The headings it stands under, outermost first, joined by " › "; empty without any.
     pub heading: String,
 }
@@ -52,6 +58,10 @@ pub struct Chunk {
 pub trait Extractor: Send + Sync {
     /// The document, or why there is none.
     fn extract(&self, path: &Path) -> Result<Document, ExtractError>;
+
+    /// Says that the file will probably be asked for soon, so that an extractor in another process can begin with it.
+    /// Must not block for longer than opening a file takes.
+    fn expect(&self, _path: &Path) {}
 }
 
 /// Why a file gave no document.
@@ -138,8 +148,12 @@ pub struct Hit {
     pub snippet: String,
     /// 1-based line of the best passage, as close to the match as is known.
     pub line: u32,
+    /// 1-based line where that passage ends.
+    pub end_line: u32,
     /// 1-based page, for paged formats.
     pub page: Option<u32>,
+    /// The passage's place where lines and pages say little; see [`Chunk::place`].
+    pub place: Option<String>,
     /// Fused score, 0 to 1; comparable within one search only.
     pub score: f32,
     /// 1-based rank by BM25, if it was among the lexical candidates.
@@ -167,6 +181,8 @@ pub struct ScoredSentence {
     pub line: u32,
     /// 1-based page, for paged formats.
     pub page: Option<u32>,
+    /// Its passage's place; see [`Chunk::place`].
+    pub place: Option<String>,
     /// The passage it stands in.
     pub chunk: ChunkId,
     /// Fused score of that passage, 0 to 1.

@@ -258,7 +258,9 @@ fn action(call: &ToolCall, style: &Style) -> String {
 
 fn source(citation: &Citation, style: &Style) -> String {
     let line = citation.line.map(|line| format!(":{line}")).unwrap_or_default();
-    let page = citation.page.map(|page| style.dim(&format!("  page {page}"))).unwrap_or_default();
+    let page = citation.page.map(|page| format!("  page {page}")).unwrap_or_default();
+    let place = citation.place.as_deref().map(|place| format!("  {}", style.line(place))).unwrap_or_default();
+    let page = if page.is_empty() && place.is_empty() { page } else { style.dim(&format!("{page}{place}")) };
     let mut out = format!("  {}{page}\n", style.name(&format!("{}{line}", style.path(&citation.path))));
     if !citation.quote.is_empty() {
         out.push_str(&format!("    “{}”\n", style.line(&citation.quote)));

@@ -85,6 +85,7 @@ fn to_json(result: &SearchResult, explain: bool) -> Value {
             let mut row = json!({
                 "path": hit.path, "title": hit.title, "snippet": hit.snippet, "score": hit.score, "line": hit.line,
                 "lexical_rank": hit.lexical_rank, "vector_rank": hit.vector_rank, "kind": hit.kind, "page": hit.page,
+                "end_line": hit.end_line, "place": hit.place,
             });
             if explain && let Some(row) = row.as_object_mut() {
                 row.insert("bm25".to_owned(), json!(hit.bm25));
@@ -108,7 +109,8 @@ fn render_hit(hit: &Hit, query: &str, explain: bool, style: &Style) -> String {
     // A title that only repeats the file's name says nothing.
     let file = hit.path.rsplit('/').next().unwrap_or_default();
     let title = Some(style.line(&hit.title)).filter(|title| !title.is_empty() && title != file);
-    let beside: Vec<String> = [title, page].into_iter().flatten().collect();
+    let spot = hit.place.as_deref().map(|place| style.line(place));
+    let beside: Vec<String> = [title, page, spot].into_iter().flatten().collect();
     let gap = if beside.is_empty() { "" } else { "  " };
     let snippet = highlight(&style.line(&hit.snippet), query, style);
     let mut out = format!("{place}{gap}{}\n  {snippet}\n", style.dim(&beside.join(" · ")));
@@ -181,8 +183,8 @@ mod tests {
         let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
         assert_eq!(keys, ["query", "took_ms", "mode", "hits"]);
         let keys: Vec<&String> = json["hits"][0].as_object().unwrap().keys().collect();
-        let documented = ["path", "title", "snippet", "score", "line", "lexical_rank", "vector_rank", "kind", "page"];
-        assert_eq!(keys, documented);
+        let documented = "path title snippet score line lexical_rank vector_rank kind page end_line place";
+        assert_eq!(keys, documented.split(' ').collect::<Vec<_>>());
         assert!(json["hits"][0]["vector_rank"].is_null());
         assert_eq!(to_json(&found(), true)["hits"][0]["imputed"], true);
     }

@@ -63,7 +63,8 @@ fn render(status: &DaemonStatus, style: &Style) -> String {
             Some(name) => format!("{} {name}", host.kind),
             None => host.kind.clone(),
         };
-        process(&name, "running", Some(host.pid), Some(host.resident_bytes), style)
+        let confined = host.more.get("sandbox").and_then(Value::as_str).and_then(|said| said.split(':').next());
+        process(&name, confined.unwrap_or("running"), Some(host.pid), Some(host.resident_bytes), style)
     });
     section("Child processes", hosts.collect(), "none", style, &mut out);
     if !status.conditions.is_empty() {

@@ -96,6 +96,7 @@ mod tests {
             text: text.into(),
             line: 3,
             page: None,
+            place: None,
             chunk: 1,
             passage_score: 1.0,
             cosine: None,

@@ -93,8 +93,8 @@ fn shown(sentence: &ScoredSentence) -> String {
 
 /// A sentence as a source.
 pub(super) fn citation(sentence: ScoredSentence) -> Citation {
-    let ScoredSentence { path, title, line, page, text: quote, .. } = sentence;
-    Citation { path, title, line, page, quote }
+    let ScoredSentence { path, title, line, page, place, text: quote, .. } = sentence;
+    Citation { path, title, line, page, place, quote }
 }
 
 #[cfg(test)]
@@ -108,6 +108,7 @@ mod tests {
             text: text.into(),
             line: 1,
             page: None,
+            place: None,
             chunk: 1,
             passage_score: 1.0,
             cosine,

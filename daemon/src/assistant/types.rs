@@ -167,6 +167,8 @@ pub struct Citation {
     pub line: u32,
     /// 1-based page, for paged formats.
     pub page: Option<u32>,
+    /// Its place where lines and pages say little, e.g. "Costs!A3:C9" or an attachment's name.
+    pub place: Option<String>,
     /// The sentence as it stands there.
     pub quote: String,
 }

@@ -58,6 +58,7 @@ fn citation(citation: Citation) -> Dict {
         .put("title", citation.title)
         .put("line", citation.line)
         .put_some("page", citation.page)
+        .put_some("place", citation.place)
         .put("quote", citation.quote)
         .done()
 }
@@ -112,7 +113,9 @@ pub fn hit(hit: Hit) -> Dict {
         .put("text", hit.text)
         .put("score", f64::from(hit.score))
         .put("line", hit.line)
+        .put("end_line", hit.end_line)
         .put_some("page", hit.page)
+        .put_some("place", hit.place)
         .put_some("lexical_rank", hit.lexical_rank)
         .put_some("vector_rank", hit.vector_rank)
         .put_some("bm25", hit.bm25.map(f64::from))

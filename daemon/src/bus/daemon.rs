@@ -18,14 +18,18 @@ pub struct DaemonInterface {
 impl DaemonInterface {
     /// Everything `hob status` shows: version s, state s, pid u, resident_bytes t, uptime_s t,
     /// budget a{sv}, models aa{sv}, index a{sv}, skills aa{sv}, hosts aa{sv} (every child: kind s,
-    /// id s, pid u, resident_bytes t), conditions a{sv}.
+    /// id s, pid u, resident_bytes t, sandbox s: what confines it), conditions a{sv}.
     async fn status(&self) -> Result<Dict, BusError> {
         let daemon = &self.daemon;
         let (models, skills) = (daemon.models.list(), daemon.skills.list());
         let mut hosts: Vec<Dict> = Vec::new();
         hosts.extend(models.iter().filter(|m| m.pid != 0).map(|m| host("model", &m.entry.id, m.pid)));
         hosts.extend(skills.iter().filter(|s| s.pid != 0).map(|s| host("skill", &s.id, s.pid)));
-        hosts.extend(daemon.extractor.pids().await.into_iter().map(|pid| host("extract", "", pid)));
+        for pid in daemon.extractor.pids().await {
+            let mut host = host("extract", "", pid);
+            host.extend(DictBuilder::default().put_some("sandbox", daemon.extractor.sandbox()).done());
+            hosts.push(host);
+        }
         let pid = std::process::id();
         let budget =
             DictBuilder::default().put("limit_bytes", daemon.models.budget()).put("used_bytes", daemon.models.used());

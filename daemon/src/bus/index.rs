@@ -33,7 +33,7 @@ pub struct IndexInterface {
 impl IndexInterface {
     /// Searches; best hit first, each file once. Options: limit u, folder s, kind s, mode s
     /// ("hybrid", "lexical", "vector"). Hits: path s, title s, kind s, snippet s, text s, score d,
-    /// line u, page u, lexical_rank u, vector_rank u, bm25 d, cosine d, imputed b. Details:
+    /// line u, end_line u, page u, place s (sheet and cells, attachment, function, time), lexical_rank u, vector_rank u, bm25 d, cosine d, imputed b. Details:
     /// took_ms d, mode s.
     #[zbus(out_args("hits", "details"))]
     async fn search(

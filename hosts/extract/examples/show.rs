@@ -2,7 +2,7 @@
 //! With `--quiet` before them, only the reasons for skipped files and the rate.
 
 use hob_extract_host::{extract, log_panics_quietly};
-use hob_link::extract::{ExtractReply, ExtractRequest};
+use hob_link::extract::{ExtractReply, ExtractRequest, open};
 use std::time::Instant;
 
 fn main() {
@@ -12,8 +12,15 @@ fn main() {
     paths.drain(..usize::from(quiet));
     let started = Instant::now();
     for path in &paths {
-        let request = ExtractRequest { path: path.into(), max_bytes: 50_000_000, max_text: 10_000_000 };
-        match extract(&request) {
+        let request = ExtractRequest { name: path.into(), max_bytes: 50_000_000, max_text: 10_000_000 };
+        let file = match open(path.as_ref()) {
+            Ok(file) => file,
+            Err(reason) => {
+                println!("{path}: {reason}");
+                continue;
+            }
+        };
+        match extract(&request, file) {
             ExtractReply::Skipped { reason } => println!("{path}: skipped: {reason}"),
             ExtractReply::Document(_) if quiet => {}
             ExtractReply::Document(document) => {
@@ -22,7 +29,8 @@ fn main() {
                 for block in &document.blocks {
                     let page = block.page.map(|page| format!(" p{page}")).unwrap_or_default();
                     let mark = if block.heading { " #" } else { "" };
-                    println!("  {}{page}{mark} {:?}", block.line, block.text);
+                    let (part, span) = (block.part.as_deref().unwrap_or_default(), &block.span);
+                    println!("  {}{page}{mark} {part} {span:?} {:?}", block.line, block.text);
                 }
             }
         }

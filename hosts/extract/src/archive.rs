@@ -59,7 +59,7 @@ impl<'a> Archive<'a> {
         let entry = self.zip.by_index(index).map_err(|e| broken(what, e))?;
         let read = std::io::copy(&mut entry.take(limit + 1), to).map_err(|e| Skip::broken(what, e))?;
         if read > limit {
-            return Err(Skip::Bomb(limit));
+            return Err(Skip::Bomb(if limit == MAX_ENTRY { MAX_ENTRY } else { MAX_TOTAL }));
         }
         self.left -= read;
         Ok(())

@@ -57,8 +57,11 @@ fn decode_as<'a>(bytes: &'a [u8], stated: Option<&'static Encoding>) -> Result<C
 
 /// What a byte-order mark, or the zero bytes of UTF-16 without one, say.
 fn unicode_charset(sample: &[u8]) -> Option<&'static Encoding> {
-    if let Some((encoding, _)) = Encoding::for_bom(sample) {
-        return Some(encoding).filter(|e| *e != UTF_8);
+    if let Some((encoding, mark)) = Encoding::for_bom(sample) {
+        // Two bytes are soon there by chance: what follows has to be text.
+        let even = mark + (sample.len() - mark) / 2 * 2;
+        let is_text = || is_prose(&encoding.decode_without_bom_handling(&sample[mark..even]).0);
+        return Some(encoding).filter(|e| *e != UTF_8 && is_text());
     }
     // Text in UTF-16 has many zero bytes in one half of its units and next to none in the other.
     let units = sample.len() / 2;
@@ -78,11 +81,23 @@ fn unicode_charset(sample: &[u8]) -> Option<&'static Encoding> {
     is_prose(&guess.decode_without_bom_handling(&sample[..units * 2]).0).then_some(guess)
 }
 
-/// Whether hardly any character is one that texts do not have.
+/// Whether hardly any character is one that texts do not have, and most are letters, digits and what stands between
+/// them. 16-bit numbers of any kind fail this: where they are small they are as often signs as letters, and where they
+/// are large they hit halves of characters and numbers without a character.
 fn is_prose(text: &str) -> bool {
-    let odd = |c: &char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\x0c') || *c == '\u{fffd}';
-    let (odd, all) = (text.chars().filter(odd).count(), text.chars().count());
-    odd * 50 <= all
+    let (mut all, mut odd, mut usual, mut spaces) = (0_usize, 0_usize, 0_usize, 0_usize);
+    for c in text.chars() {
+        all += 1;
+        odd += usize::from(c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\x0c') || c == '\u{fffd}');
+        spaces += usize::from(c.is_whitespace());
+        let between = c.is_whitespace() || c.is_ascii_punctuation() || ('\u{3000}'..='\u{303f}').contains(&c);
+        // Rare Chinese characters: numbers hit them often, texts hardly ever.
+        let rare = ('\u{3400}'..='\u{4dbf}').contains(&c);
+        usual += usize::from(c.is_alphanumeric() && !rare || between);
+    }
+    // Scripts with spaces between words have some in every forty characters; the others lie beyond Latin.
+    let spaced = all < 40 || spaces * 40 >= all || text.chars().filter(|c| *c >= '\u{2e80}').count() * 2 > all;
+    odd * 50 <= all && usual * 100 >= all * 85 && spaced
 }
 
 fn guess(bytes: &[u8]) -> &'static Encoding {
@@ -180,6 +195,14 @@ mod tests {
         assert!(decode(&[1, 2, 3, 4, 5, 6, 7, 8]).is_err());
         let table: Vec<u8> = (0..400u16).flat_map(|n| (n % 200).to_le_bytes()).collect();
         assert!(decode(&table).is_err(), "16-bit numbers are not UTF-16");
+        for marked in [true, false] {
+            for (step, modulus) in [(1_u32, 200), (7, 65_000), (13, 90), (1, 256)] {
+                let numbers = (0..3000_u32).map(|n| (32 + n * step % modulus) as u16);
+                let bytes: Vec<u8> =
+                    marked.then_some(0xfeff).into_iter().chain(numbers).flat_map(u16::to_le_bytes).collect();
+                assert!(decode(&bytes).is_err(), "numbers below {modulus} with {step}, marked: {marked}");
+            }
+        }
         assert_eq!(decode(b"\x1b[31mred\x1b[0m\n").unwrap(), " [31mred [0m\n");
     }
 

@@ -21,8 +21,16 @@ pub enum Format {
     Html,
     /// Source code, configuration and other text with a syntax.
     Code,
+    /// JSON, one value or one a line.
+    Json,
+    /// SubRip and WebVTT.
+    Subtitles,
+    /// Rich Text Format.
+    Rtf,
     /// A mail message (RFC 5322).
     Mail,
+    /// Many of them in one file (mbox).
+    MailFolder,
     /// iCalendar.
     Calendar,
     /// vCard.
@@ -41,6 +49,18 @@ pub enum Format {
     Xlsx,
     /// Excel 97 to 2003.
     Xls,
+    /// Office Open XML presentation.
+    Pptx,
+    /// OpenDocument presentation.
+    Odp,
+    /// An electronic book (EPUB).
+    Epub,
+    /// A picture, for what it says of itself.
+    Image,
+    /// A recording, for its tags.
+    Audio,
+    /// Zip and tar, for the names in them.
+    Archive,
 }
 
 impl Format {
@@ -51,12 +71,19 @@ impl Format {
             Format::Markdown => "markdown",
             Format::Html => "html",
             Format::Code => "code",
-            Format::Mail => "mail",
+            Format::Json => "data",
+            Format::Subtitles => "subtitles",
+            Format::Mail | Format::MailFolder => "mail",
             Format::Calendar => "calendar",
             Format::Contact => "contact",
             Format::Table(_) => "table",
             Format::Pdf => "pdf",
-            Format::Docx | Format::Odt => "document",
+            Format::Docx | Format::Odt | Format::Rtf => "document",
+            Format::Pptx | Format::Odp => "presentation",
+            Format::Epub => "book",
+            Format::Image => "image",
+            Format::Audio => "audio",
+            Format::Archive => "archive",
             Format::Ods | Format::Xlsx | Format::Xls => "spreadsheet",
         }
     }
@@ -105,14 +132,16 @@ fn by_whole_name(name: &str) -> Option<Format> {
 
 fn by_extension(extension: &str) -> Named {
     Named::Known(match extension {
-        "txt" | "text" | "log" | "asc" | "me" | "nfo" | "srt" | "vtt" | "tex" | "adoc" | "asciidoc" | "textile" => {
-            Format::Text
-        }
+        "txt" | "text" | "log" | "asc" | "me" | "nfo" | "tex" | "adoc" | "asciidoc" | "textile" => Format::Text,
         "org" => Format::Org,
         "rst" | "rest" => Format::Rst,
         "md" | "markdown" | "mdown" | "mkd" | "mdx" | "qmd" | "rmd" => Format::Markdown,
         "html" | "htm" | "xhtml" | "xht" => Format::Html,
+        "json" | "jsonl" | "ndjson" | "geojson" | "ipynb" | "webmanifest" => Format::Json,
+        "srt" | "vtt" => Format::Subtitles,
+        "rtf" => Format::Rtf,
         "eml" => Format::Mail,
+        "mbox" | "mbx" => Format::MailFolder,
         "ics" | "ical" | "ifb" | "icalendar" => Format::Calendar,
         "vcf" | "vcard" => Format::Contact,
         "csv" => Format::Table(None),
@@ -123,6 +152,12 @@ fn by_extension(extension: &str) -> Named {
         "ods" | "ots" => Format::Ods,
         "xlsx" | "xlsm" | "xltx" => Format::Xlsx,
         "xls" | "xlt" => Format::Xls,
+        "pptx" | "pptm" | "ppsx" | "potx" => Format::Pptx,
+        "odp" | "otp" => Format::Odp,
+        "epub" => Format::Epub,
+        "jpg" | "jpeg" | "tif" | "tiff" | "heic" | "heif" | "webp" | "png" | "avif" => Format::Image,
+        "mp3" | "flac" | "ogg" | "oga" | "opus" | "m4a" | "m4b" | "aac" => Format::Audio,
+        "zip" | "jar" | "tar" | "tgz" | "gz" => Format::Archive,
         extension if is_code(extension) => Format::Code,
         extension if is_unreadable(extension) => return Named::Unreadable(extension.into()),
         extension => return Named::Unknown(extension.into()),
@@ -133,19 +168,19 @@ fn is_code(extension: &str) -> bool {
     const CODE: &str = "rs py pyi c h cc cpp cxx hpp hh hxx m mm js mjs cjs jsx ts tsx vue svelte go java kt kts scala \
         groovy gradle cs fs vb swift dart rb php pl pm lua r jl hs ml mli elm ex exs erl clj lisp el scm nim \
         zig v vhd vhdl sv asm s f90 f pas d vala blp qml sh bash zsh fish ps1 bat cmd awk sed toml yaml yml \
-        json jsonl json5 jsonc ini cfg conf config properties env service socket timer desktop rules xml xsd \
+        json5 jsonc ini cfg conf config properties env service socket timer desktop rules xml xsd \
         xsl xslt css scss sass less sql graphql proto thrift cmake mk ninja bazel bzl nix tf hcl patch diff \
-        bib ipynb dot gv po pot lock ui glsl wgsl dts dtsi spec ebuild in am ac m4";
+        bib dot gv po pot lock ui glsl wgsl dts dtsi spec ebuild in am ac m4";
     CODE.split(' ').any(|known| known == extension)
 }
 
 fn is_unreadable(extension: &str) -> bool {
-    const UNREADABLE: &str = "jpg jpeg png gif webp bmp tif tiff ico heic heif avif jxl raw cr2 nef dng psd xcf svg svgz eps ai \
-        mp3 ogg oga opus flac wav m4a aac wma aiff mid midi mp4 m4v mkv webm avi mov wmv flv mpg mpeg 3gp \
-        ogv so a o ko dll exe msi bin elf class jar war pyc pyo wasm rlib rmeta zip gz tgz bz2 xz zst lz4 br \
-        7z rar tar cpio iso img dmg qcow2 vdi vmdk deb rpm apk flatpak snap appimage ttf otf woff woff2 \
+    const UNREADABLE: &str = "gif bmp ico jxl raw cr2 nef dng psd xcf svg svgz eps ai \
+        wav wma aiff mid midi mp4 m4v mkv webm avi mov wmv flv mpg mpeg 3gp \
+        ogv so a o ko dll exe msi bin elf class war pyc pyo wasm rlib rmeta bz2 xz zst lz4 br \
+        7z rar cpio iso img dmg qcow2 vdi vmdk deb rpm apk flatpak snap appimage ttf otf woff woff2 \
         sqlite sqlite3 db mdb accdb dbf gguf safetensors onnx pt pth npy npz pkl parquet feather h5 doc dot \
-        ppt pptx odp odg odf xlsb epub mobi azw3 djvu ps pages numbers key msg pst gpg pgp p12 pfx kdbx age \
+        ppt odg odf xlsb mobi azw3 djvu ps pages numbers key msg pst gpg pgp p12 pfx kdbx age \
         swp part crdownload blend stl glb map";
     UNREADABLE.split(' ').any(|known| known == extension)
 }
@@ -172,7 +207,7 @@ fn settle(format: Format, bytes: &[u8]) -> Result<Format, Skip> {
     let compound = bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1");
     match format {
         // Encrypted Office Open XML is a compound file around the real one.
-        Format::Docx | Format::Xlsx if compound => Err(Skip::Encrypted("document")),
+        Format::Docx | Format::Xlsx | Format::Pptx if compound => Err(Skip::Encrypted("document")),
         Format::Xls if bytes.starts_with(b"PK\x03\x04") => Ok(Format::Xlsx),
         // Many programs export a table of text or HTML and call it .xls.
         Format::Xls if !compound && charset::refuse_binary(bytes).is_ok() => {
@@ -199,6 +234,10 @@ fn sniff(bytes: &[u8]) -> Option<Format> {
         Some(Format::Contact)
     } else if start.starts_with("#!") || start.starts_with("<?xml") {
         Some(Format::Code)
+    } else if start.starts_with("{\\rtf") {
+        Some(Format::Rtf)
+    } else if text.starts_with("From ") && is_mail(text.split_once('\n').map_or("", |(_, rest)| rest)) {
+        Some(Format::MailFolder)
     } else if is_mail(&text) {
         Some(Format::Mail)
     } else {
@@ -234,7 +273,8 @@ mod tests {
     #[test]
     fn names_say_what_they_mean() {
         assert_eq!(named("/a/Notes.MD"), Named::Known(Format::Markdown));
-        assert_eq!(named("/a/x.tar.gz"), Named::Unreadable("gz".into()));
+        assert_eq!(named("/a/x.tar.xz"), Named::Unreadable("xz".into()));
+        assert_eq!(named("/a/x.tar.gz"), Named::Known(Format::Archive));
         assert_eq!(named("/a/README"), Named::Nothing);
         assert_eq!(named("/a/.hidden"), Named::Nothing);
         assert_eq!(named("/a/1700000000.M1P2.host,S=1:2,S"), Named::Nothing);

@@ -107,7 +107,7 @@ fn part(xml: &str, headings: &HashSet<String>, draft: &mut Draft) -> Result<(), 
             Piece::Start("tr", _) => flow.begin_row(),
             Piece::Start("tc", _) => flow.begin_cell(),
             Piece::End("tc") => flow.end_cell(1),
-            Piece::End("tr") => flow.end_row(),
+            Piece::End("tr") => flow.end_row(1),
             Piece::End("tbl") => flow.end_table(),
             _ => {}
         }

@@ -4,12 +4,19 @@
 
 use hob_link::extract::{Block, Document};
 
-/// What one block costs on the wire besides its text, at most, in bytes.
-const BLOCK_OVERHEAD: usize = 18;
-/// Longest text of a reply whatever the request asks for, so that the reply fits into a frame.
-const MAX_REPLY: usize = 48 << 20;
+/// What one block costs the daemon in memory besides its text, about, in bytes; on the wire it is less.
+const BLOCK_OVERHEAD: usize = 128;
+/// What a document may cost whatever the request asks for, in bytes: it has to fit into a frame, and into the daemon's
+/// memory when a file consists of the smallest pieces.
+const MAX_REPLY: usize = 40 << 20;
 /// Longest title, author or date kept, in bytes.
 const MAX_FIELD: usize = 500;
+/// A longer heading is none, in bytes: headings are kept with everything below them.
+const MAX_HEADING: usize = 500;
+/// Longest name of a part, in bytes.
+const MAX_PART: usize = 200;
+/// Longest name of a place in a part, in bytes.
+const MAX_SPAN: usize = 120;
 
 /// Collects blocks until the budget is used up.
 #[derive(Debug)]
@@ -21,6 +28,7 @@ pub struct Draft {
     reply_left: usize,
     /// Lines of extracted text so far, for formats without lines of their own.
     lines: u32,
+    part: Option<String>,
 }
 
 impl Draft {
@@ -28,12 +36,18 @@ impl Draft {
     pub fn new(kind: &str, max_text: u64) -> Self {
         let doc = Document { kind: kind.into(), ..Document::default() };
         let text_left = usize::try_from(max_text).unwrap_or(usize::MAX);
-        Self { doc, text_left, reply_left: MAX_REPLY, lines: 0 }
+        Self { doc, text_left, reply_left: MAX_REPLY, lines: 0, part: None }
     }
 
     /// A second document whose blocks will be appended to this one.
     pub fn part(&self) -> Self {
-        Self { doc: Document::default(), text_left: self.text_left, reply_left: self.reply_left, lines: self.lines }
+        Self {
+            doc: Document::default(),
+            text_left: self.text_left,
+            reply_left: self.reply_left,
+            lines: self.lines,
+            part: None,
+        }
     }
 
     /// Adds a paragraph that starts at this line of the source.
@@ -56,9 +70,43 @@ impl Draft {
         }
     }
 
+    /// Says where in the part the block stands that was added last, if it was added.
+    pub fn span(&mut self, before: usize, from: &str, to: &str) {
+        if self.doc.blocks.len() > before
+            && let Some(block) = self.doc.blocks.last_mut()
+        {
+            let cut = |text: &str| floor(text, MAX_SPAN).to_string();
+            block.span = Some((cut(from), cut(to)));
+            self.reply_left = self.reply_left.saturating_sub(2 * MAX_SPAN);
+        }
+    }
+
+    /// How many blocks there are.
+    pub fn count(&self) -> usize {
+        self.doc.blocks.len()
+    }
+
+    /// What follows stands in this part of the file; `None` for what belongs to none.
+    pub fn enter(&mut self, part: Option<&str>) {
+        self.part = part.map(|part| floor(part, MAX_PART).trim().to_string()).filter(|part| !part.is_empty());
+    }
+
     /// Adds a block as it is.
     pub fn block(&mut self, block: Block) {
+        let before = self.count();
         self.push(&block.text, block.line, block.page, block.heading);
+        if let Some((from, to)) = &block.span {
+            self.span(before, from, to);
+        }
+    }
+
+    /// Adds a block of a part that has no lines of its own in the file: its lines are counted.
+    pub fn recounted(&mut self, block: &Block) {
+        let before = self.count();
+        self.counted(&block.text, block.page, block.heading);
+        if let Some((from, to)) = &block.span {
+            self.span(before, from, to);
+        }
     }
 
     fn push(&mut self, text: &str, line: u32, page: Option<u32>, heading: bool) {
@@ -80,8 +128,11 @@ impl Draft {
             text
         };
         if !cut.is_empty() {
-            self.reply_left = self.reply_left.saturating_sub(cut.len() + BLOCK_OVERHEAD);
-            self.doc.blocks.push(Block { text: cut.into(), line, page, heading });
+            let part = self.part.clone();
+            let cost = cut.len() + BLOCK_OVERHEAD + part.as_ref().map_or(0, String::len);
+            self.reply_left = self.reply_left.saturating_sub(cost);
+            let heading = heading && cut.len() <= MAX_HEADING;
+            self.doc.blocks.push(Block { text: cut.into(), line, page, part, span: None, heading });
         }
     }
 
@@ -178,6 +229,14 @@ mod tests {
         let mut draft = Draft::new("text", 3);
         draft.paragraph("abc", 1);
         assert!(!draft.finish().truncated);
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_heading_is_text() {
+        let mut draft = Draft::new("markdown", 10_000);
+        draft.heading(&"word ".repeat(500), 1);
+        draft.heading("Short", 2);
+        assert_eq!(draft.finish().blocks.iter().map(|b| b.heading).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]

@@ -16,9 +16,6 @@ pub enum Skip {
         /// The request's limit.
         limit: u64,
     },
-    /// A folder, socket, device or pipe.
-    #[error("this is {0}, not a regular file")]
-    NotRegular(&'static str),
     /// The file could not be opened or read.
     #[error("the file can't be read: {0}")]
     Unreadable(String),

@@ -1,10 +1,8 @@
-//! Opens and reads one file without ever waiting for a pipe or reading more than allowed.
+//! Reads one open file, never more than allowed.
 
 use crate::error::Skip;
-use rustix::fs::{FileType, Mode, OFlags};
 use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::io::{Read, Seek, SeekFrom};
 
 /// An open regular file.
 pub struct Opened {
@@ -12,26 +10,22 @@ pub struct Opened {
     size: u64,
 }
 
-/// Opens a regular file that has at least one byte.
-pub fn open(path: &Path) -> Result<Opened, Skip> {
-    // Opening a device can have effects, so its type is asked for first; and once more through
-    // the descriptor, because the name may have been given to something else in between.
-    check_type(FileType::from_raw_mode(rustix::fs::stat(path).map_err(std::io::Error::from)?.st_mode))?;
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(std::io::Error::from)?);
-    let stat = rustix::fs::fstat(&file).map_err(std::io::Error::from)?;
-    check_type(FileType::from_raw_mode(stat.st_mode))?;
-    let size = u64::try_from(stat.st_size).unwrap_or_default();
-    if size == 0 { Err(Skip::Empty) } else { Ok(Opened { file, size }) }
-}
-
 impl Opened {
+    /// Takes a file that has at least one byte.
+    pub fn of(file: File) -> Result<Self, Skip> {
+        let size = rustix::fs::fstat(&file).map_err(std::io::Error::from)?.st_size;
+        match u64::try_from(size).unwrap_or_default() {
+            0 => Err(Skip::Empty),
+            size => Ok(Opened { file, size }),
+        }
+    }
+
     /// The whole content, refused when it is larger than `limit` bytes.
     pub fn read(self, limit: u64) -> Result<Vec<u8>, Skip> {
         if self.size > limit {
             return Err(Skip::TooLarge { bytes: self.size, limit });
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(self.size).unwrap_or_default());
+        let mut bytes = Vec::with_capacity(usize::try_from(self.size).unwrap_or_default() + 1);
         // The file may grow while it is read.
         let read = self.file.take(limit.saturating_add(1)).read_to_end(&mut bytes)? as u64;
         match read {
@@ -40,15 +34,17 @@ impl Opened {
             _ => Ok(bytes),
         }
     }
-}
 
-fn check_type(found: FileType) -> Result<(), Skip> {
-    match found {
-        FileType::RegularFile => Ok(()),
-        FileType::Directory => Err(Skip::NotRegular("a folder")),
-        FileType::Fifo => Err(Skip::NotRegular("a pipe")),
-        FileType::Socket => Err(Skip::NotRegular("a socket")),
-        FileType::CharacterDevice | FileType::BlockDevice => Err(Skip::NotRegular("a device")),
-        _ => Err(Skip::NotRegular("something else")),
+    /// The first `head` and the last `tail` bytes, for formats that say there what they are; all of it when that is
+    /// not much more.
+    pub fn ends(mut self, head: u64, tail: u64) -> Result<Vec<u8>, Skip> {
+        if self.size <= head + tail {
+            return self.read(head + tail);
+        }
+        let mut bytes = Vec::new();
+        (&mut self.file).take(head).read_to_end(&mut bytes)?;
+        self.file.seek(SeekFrom::Start(self.size - tail))?;
+        self.file.take(tail).read_to_end(&mut bytes)?;
+        if bytes.is_empty() { Err(Skip::Empty) } else { Ok(bytes) }
     }
 }

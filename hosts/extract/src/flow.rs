@@ -13,9 +13,13 @@ pub struct Flow<'d> {
     /// The table being read. Tables inside its cells are read as text.
     sheet: Option<Sheet<'d>>,
     tables: u32,
+    /// The page or slide that is read, for formats that have them.
+    page: Option<u32>,
     row: Vec<String>,
     cell: String,
     column: usize,
+    /// 1-based number of the row being read.
+    number: u32,
 }
 
 #[derive(Default)]
@@ -28,13 +32,28 @@ impl<'d> Flow<'d> {
     /// An empty flow into this document.
     pub fn new(draft: &'d mut Draft) -> Self {
         let (paragraphs, row) = (Vec::new(), Vec::new());
-        Self { draft: Some(draft), paragraphs, sheet: None, tables: 0, row, cell: String::new(), column: 0 }
+        Self {
+            draft: Some(draft),
+            paragraphs,
+            sheet: None,
+            tables: 0,
+            page: None,
+            row,
+            cell: String::new(),
+            column: 0,
+            number: 1,
+        }
     }
 
     /// Nothing more can be added.
     pub fn is_full(&self) -> bool {
         let draft = self.draft.as_deref().or(self.sheet.as_ref().map(|sheet| &*sheet.draft));
         draft.is_some_and(Draft::is_full)
+    }
+
+    /// What follows stands on this page or slide.
+    pub fn turn_to(&mut self, page: u32) {
+        self.page = Some(page);
     }
 
     /// Opens a paragraph.
@@ -61,7 +80,7 @@ impl<'d> Flow<'d> {
         let Paragraph { text, heading } = self.paragraphs.pop()?;
         let text = text.trim();
         if let Some(draft) = &mut self.draft {
-            draft.counted(text, None, heading);
+            draft.counted(text, self.page, heading);
         } else if !text.is_empty() {
             if !self.cell.is_empty() {
                 self.cell.push(' ');
@@ -75,6 +94,7 @@ impl<'d> Flow<'d> {
     pub fn begin_table(&mut self, name: &str) {
         self.tables += 1;
         if let Some(draft) = self.draft.take() {
+            self.number = 1;
             self.sheet = Some(Sheet::new(name, draft));
         }
     }
@@ -103,10 +123,11 @@ impl<'d> Flow<'d> {
         }
     }
 
-    /// Closes a row.
-    pub fn end_row(&mut self) {
+    /// Closes a row that stands for this many equal ones.
+    pub fn end_row(&mut self, repeated: usize) {
         if let Some(sheet) = self.sheet.as_mut().filter(|_| self.tables == 1) {
-            sheet.row(std::mem::take(&mut self.row));
+            sheet.row(self.number, std::mem::take(&mut self.row));
+            self.number = self.number.saturating_add(u32::try_from(repeated.max(1)).unwrap_or(u32::MAX));
         }
     }
 

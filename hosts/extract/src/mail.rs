@@ -4,6 +4,7 @@ use crate::charset::tidy;
 use crate::draft::Draft;
 use crate::error::Skip;
 use crate::{calendar, dates, html, text};
+use hob_link::extract::Block;
 use mail_parser::{
     Address, DateTime, Encoding, HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType,
 };
@@ -110,15 +111,42 @@ impl Reader<'_> {
                 PartType::Message(nested) => self.nested(part, nested, draft),
                 PartType::Text(_) | PartType::Html(_) => {
                     let line = self.lines.as_ref().map(|lines| lines.at(part.offset_header));
+                    draft.enter(part.attachment_name());
                     match (part.attachment_name(), line) {
                         (Some(name), Some(line)) => draft.heading(name, line),
                         (Some(name), None) => draft.counted(name, None, true),
                         (None, _) => {}
                     }
                     self.part(part, draft);
+                    draft.enter(None);
                 }
-                _ => {}
+                PartType::Binary(content) | PartType::InlineBinary(content) => self.file(part, content, draft),
+                PartType::Multipart(_) => {}
             }
+        }
+    }
+
+    /// An attached file of another format, read as if it lay in a folder.
+    fn file(&self, part: &MessagePart<'_>, content: &[u8], draft: &mut Draft) {
+        let Some(name) = part.attachment_name() else { return };
+        let mut own = draft.part();
+        crate::attached(name, content, &mut own);
+        let own = own.finish();
+        for block in &own.blocks {
+            let inner = block.part.as_deref().map_or_else(|| name.to_string(), |inner| format!("{name}, {inner}"));
+            draft.enter(Some(&inner));
+            match &self.lines {
+                // Its text stands nowhere in the message as it is; the message's own line says where it begins.
+                Some(lines) => {
+                    let line = lines.at(part.offset_header);
+                    draft.block(Block { line, part: None, ..block.clone() });
+                }
+                None => draft.recounted(block),
+            }
+        }
+        draft.enter(None);
+        if own.truncated {
+            draft.cut_short();
         }
     }
 
@@ -128,7 +156,9 @@ impl Reader<'_> {
         }
         let in_file = part.encoding == Encoding::None && self.lines.is_some();
         let lines = in_file.then(|| Lines::of(self.raw));
+        draft.enter(Some(message.subject().unwrap_or("message")));
         Reader { raw: self.raw, lines, depth: self.depth + 1 }.message(message, draft);
+        draft.enter(None);
     }
 
     /// A text part, its lines mapped back to the file's.
@@ -155,7 +185,7 @@ impl Reader<'_> {
                     block.line = map.line(block.line);
                     draft.block(block);
                 }
-                None => draft.counted(&block.text, None, block.heading),
+                None => draft.recounted(&block),
             }
         }
         if own.truncated {

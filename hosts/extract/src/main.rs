@@ -1,4 +1,5 @@
-//! The extract host's process: hardens itself, then answers requests until its wire closes.
+//! The extract host's process: confines itself, then answers requests until its wire closes. It can open nothing;
+//! each request brings its file.
 //!
 //! Owns: the process. Must not know: any file format.
 
@@ -6,7 +7,9 @@ use anyhow::{Context, anyhow};
 use hob_extract_host::{extract, log_panics_quietly};
 use hob_link::extract::{ExtractReply, ExtractRequest};
 use hob_link::host::{self, Limits, Replier, Requests};
+use hob_link::sandbox::Sandbox;
 use hob_link::wire::{ToHost, WireError};
+use std::fs::File;
 use std::io;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -30,9 +33,11 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
-    host::harden(&LIMITS).context("the extract host could not limit itself")?;
+    let sandbox = Sandbox::new(LIMITS).enter().context("the extract host could not confine itself")?;
+    tracing::debug!(%sandbox, "confined");
     log_panics_quietly();
-    let (requests, replier) = host::connect("extract").context("the extract host is started by hobd, not by hand")?;
+    let (requests, replier) =
+        host::connect_confined("extract", sandbox).context("the extract host is started by hobd, not by hand")?;
     let worker = std::thread::Builder::new()
         .name("extract".into())
         .stack_size(STACK)
@@ -47,7 +52,10 @@ fn run() -> anyhow::Result<()> {
 fn serve(mut requests: Requests<ExtractRequest>, replier: &Replier<ExtractReply>) -> Result<(), WireError> {
     while let Some(message) = requests.receive()? {
         match message {
-            ToHost::Request { id, body } => answer(replier, id, &body)?,
+            ToHost::Request { id, body } => {
+                let file = requests.take_file().map(File::from);
+                answer(replier, id, &body, file)?;
+            }
             ToHost::Cancel { .. } => {}
             ToHost::Shutdown => break,
         }
@@ -55,8 +63,17 @@ fn serve(mut requests: Requests<ExtractRequest>, replier: &Replier<ExtractReply>
     Ok(())
 }
 
-fn answer(replier: &Replier<ExtractReply>, id: u64, request: &ExtractRequest) -> Result<(), WireError> {
-    match replier.finish(id, extract(request)) {
+fn answer(
+    replier: &Replier<ExtractReply>,
+    id: u64,
+    request: &ExtractRequest,
+    file: Option<File>,
+) -> Result<(), WireError> {
+    let reply = match file {
+        Some(file) => extract(request, file),
+        None => ExtractReply::Skipped { reason: "the request came without its file".into() },
+    };
+    match replier.finish(id, reply) {
         Err(WireError::TooLong(bytes)) => {
             let reason = format!("its text takes {bytes} bytes, more than fits into one message");
             replier.finish(id, ExtractReply::Skipped { reason })

@@ -1,4 +1,4 @@
-//! OpenDocument text (.odt) and spreadsheets (.ods): the same vocabulary, read as one stream.
+//! OpenDocument text (.odt), spreadsheets (.ods) and presentations (.odp): the same vocabulary, read as one stream.
 
 use crate::archive::Archive;
 use crate::draft::Draft;
@@ -15,6 +15,11 @@ pub fn text(bytes: &[u8], draft: &mut Draft) -> Result<(), Skip> {
 /// Reads an .ods file.
 pub fn spreadsheet(bytes: &[u8], draft: &mut Draft) -> Result<(), Skip> {
     extract(bytes, "OpenDocument spreadsheet", draft)
+}
+
+/// Reads an .odp file.
+pub fn presentation(bytes: &[u8], draft: &mut Draft) -> Result<(), Skip> {
+    extract(bytes, "OpenDocument presentation", draft)
 }
 
 fn extract(bytes: &[u8], what: &'static str, draft: &mut Draft) -> Result<(), Skip> {
@@ -58,6 +63,8 @@ fn body(xml: &str, what: &'static str, draft: &mut Draft) -> Result<Option<Strin
     // What is not part of the text: changes that were undone, comments, notes' numbers.
     let mut dropped: Option<(String, u32)> = None;
     let mut repeated = 1;
+    let mut rows = 1;
+    let (mut slide, mut title_frame) = (0, false);
     walk(xml, what, |piece| {
         if let Some((name, depth)) = &mut dropped {
             match piece {
@@ -74,7 +81,14 @@ fn body(xml: &str, what: &'static str, draft: &mut Draft) -> Result<Option<Strin
             Piece::Start(name @ ("tracked-changes" | "annotation" | "note-citation" | "forms"), _) => {
                 dropped = Some((name.into(), 1));
             }
-            Piece::Start("p", _) => flow.begin_paragraph(false),
+            // A text's body has no pages of its own here; a presentation's slides are pages.
+            Piece::Start("page", _) => {
+                slide += 1;
+                flow.turn_to(slide);
+            }
+            Piece::Start("frame", tag) => title_frame = attribute(tag, "class").is_some_and(|class| class == "title"),
+            Piece::End("frame") => title_frame = false,
+            Piece::Start("p", _) => flow.begin_paragraph(title_frame),
             Piece::Start("h", _) => flow.begin_paragraph(true),
             Piece::End("p" | "h") => {
                 let heading = flow.end_paragraph();
@@ -87,13 +101,16 @@ fn body(xml: &str, what: &'static str, draft: &mut Draft) -> Result<Option<Strin
             Piece::Start("table", tag) => {
                 flow.begin_table(&attribute(tag, "name").filter(|_| is_sheet(what)).unwrap_or_default())
             }
-            Piece::Start("table-row", _) => flow.begin_row(),
+            Piece::Start("table-row", tag) => {
+                rows = number(tag, "number-rows-repeated");
+                flow.begin_row();
+            }
             Piece::Start("table-cell" | "covered-table-cell", tag) => {
                 repeated = number(tag, "number-columns-repeated");
                 flow.begin_cell();
             }
             Piece::End("table-cell" | "covered-table-cell") => flow.end_cell(std::mem::replace(&mut repeated, 1)),
-            Piece::End("table-row") => flow.end_row(),
+            Piece::End("table-row") => flow.end_row(std::mem::replace(&mut rows, 1)),
             Piece::End("table") => flow.end_table(),
             _ => {}
         }

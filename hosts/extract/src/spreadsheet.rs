@@ -38,7 +38,7 @@ fn xlsx_sheet(book: &mut Xlsx<Cursor<&[u8]>>, name: &str, draft: &mut Draft) -> 
     while let Some(cell) = cells.next_cell()? {
         let (row, column) = cell.get_position();
         if row != current.0 {
-            sheet.row(std::mem::take(&mut current.1));
+            sheet.row(current.0 + 1, std::mem::take(&mut current.1));
             current.0 = row;
             if sheet.draft.is_full() {
                 return Ok(());
@@ -46,7 +46,7 @@ fn xlsx_sheet(book: &mut Xlsx<Cursor<&[u8]>>, name: &str, draft: &mut Draft) -> 
         }
         place(&mut current.1, column as usize, shown(&Data::from(cell.get_value().clone())));
     }
-    sheet.row(current.1);
+    sheet.row(current.0 + 1, current.1);
     sheet.finish();
     Ok(())
 }
@@ -63,8 +63,11 @@ pub fn xls(bytes: &[u8], draft: &mut Draft) -> Result<(), Skip> {
         match book.worksheet_range(&name) {
             Ok(range) => {
                 let mut sheet = Sheet::new(&name, draft);
-                for row in range.rows() {
-                    sheet.row(row.iter().take(MAX_COLUMNS).map(shown).collect());
+                let (first_row, first_column) = range.start().unwrap_or_default();
+                for (row, number) in range.rows().zip(first_row + 1..) {
+                    let mut cells = vec![String::new(); (first_column as usize).min(MAX_COLUMNS)];
+                    cells.extend(row.iter().take(MAX_COLUMNS).map(shown));
+                    sheet.row(number, cells);
                 }
                 sheet.finish();
             }
@@ -84,34 +87,71 @@ pub struct Sheet<'d> {
     pub draft: &'d mut Draft,
     rows: Rows,
     named: bool,
+    /// The number of the first row.
+    first: u32,
 }
 
 impl<'d> Sheet<'d> {
-    /// An empty sheet.
+    /// An empty sheet; a table inside a text has no name.
     pub fn new(name: &str, draft: &'d mut Draft) -> Self {
-        Self { name: name.into(), draft, rows: Rows::default(), named: false }
+        if !name.is_empty() {
+            draft.enter(Some(name));
+        }
+        Self { name: name.into(), draft, rows: Rows::default(), named: false, first: 1 }
     }
 
-    /// Adds the next row.
-    pub fn row(&mut self, cells: Vec<String>) {
-        let Self { name, draft, rows, named } = self;
-        rows.add(cells, |text| write(draft, named, name, text));
+    /// Adds a row with its 1-based number.
+    pub fn row(&mut self, number: u32, cells: Vec<String>) {
+        if !self.named && self.rows.is_new() {
+            self.first = number;
+        }
+        let span = span(number, &cells);
+        let Self { name, draft, rows, named, .. } = self;
+        rows.add(cells, |text| write(draft, named, name, span, text));
     }
 
     /// Ends the sheet; gives the document back.
     pub fn finish(self) -> &'d mut Draft {
-        let Self { name, draft, rows, mut named } = self;
-        rows.finish(|text| write(draft, &mut named, &name, text));
+        let Self { name, draft, rows, mut named, first } = self;
+        let span = rows.alone_cells().and_then(|cells| span(first, cells));
+        rows.finish(|text| write(draft, &mut named, &name, span, text));
+        if !name.is_empty() {
+            draft.enter(None);
+        }
         draft
     }
 }
 
 /// Sheets without rows need no heading.
-fn write(draft: &mut Draft, named: &mut bool, name: &str, text: &str) {
+fn write(draft: &mut Draft, named: &mut bool, name: &str, span: Option<(String, String)>, text: &str) {
     if !std::mem::replace(named, true) {
         draft.counted(name, None, true);
     }
+    let before = draft.count();
     draft.counted(text, None, false);
+    if let Some((from, to)) = span.filter(|_| !name.is_empty()) {
+        draft.span(before, &from, &to);
+    }
+}
+
+/// The first and the last cell of a row that hold something, like ("A3", "C3").
+fn span(number: u32, cells: &[String]) -> Option<(String, String)> {
+    let first = cells.iter().position(|cell| !cell.is_empty())?;
+    let last = cells.iter().rposition(|cell| !cell.is_empty())?;
+    Some((format!("{}{number}", column(first)), format!("{}{number}", column(last))))
+}
+
+/// A column's letters: 0 is A, 26 is AA.
+fn column(mut at: usize) -> String {
+    let mut letters = Vec::new();
+    loop {
+        letters.push(b'A' + (at % 26) as u8);
+        if at < 26 {
+            break;
+        }
+        at = at / 26 - 1;
+    }
+    letters.iter().rev().map(|letter| char::from(*letter)).collect()
 }
 
 /// Puts a cell where it belongs; gaps stay empty.
@@ -173,6 +213,12 @@ fn moment_text(moment: &ExcelDateTime) -> String {
 mod tests {
     use super::*;
     use calamine::ExcelDateTimeType;
+
+    #[test]
+    fn columns_have_letters() {
+        let names = [0, 25, 26, 51, 52, 701, 702].map(column);
+        assert_eq!(names, ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]);
+    }
 
     #[test]
     fn numbers_and_moments_look_as_in_the_program() {

@@ -73,6 +73,16 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// Nothing was added yet.
+    pub fn is_new(&self) -> bool {
+        !self.seen
+    }
+
+    /// The header's cells, as long as nothing follows it.
+    pub fn alone_cells(&self) -> Option<&[String]> {
+        self.alone.is_some().then_some(&self.headers[..])
+    }
+
     /// Takes the next row; gives its text to `write`, unless it is the header or empty.
     pub fn add(&mut self, cells: Vec<String>, write: impl FnOnce(&str)) {
         if cells.iter().all(String::is_empty) {

@@ -7,11 +7,14 @@ use common::{Folder, pdf, request};
 use hob_link::BUILD_ID;
 use hob_link::extract::{ExtractReply, ExtractRequest};
 use hob_link::host::PARENT_PID;
-use hob_link::wire::{FromHost, Hello, ToHost, read_frame, write_frame};
-use std::io::Read;
-use std::os::fd::OwnedFd;
+use hob_link::passing;
+use hob_link::wire::{FromHost, Hello, ToHost, encode, read_frame, write_frame};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 struct Host {
@@ -29,8 +32,9 @@ impl Host {
             .spawn()
             .unwrap();
         let mut host = Self { child, wire: ours };
-        let hello = Hello { build: BUILD_ID.into(), kind: "extract".into() };
-        assert!(matches!(host.read(), Some(FromHost::Hello(h)) if h == hello));
+        let Some(FromHost::Hello(Hello { build, kind, sandbox })) = host.read() else { panic!("no hello") };
+        assert_eq!((build.as_str(), kind.as_str()), (BUILD_ID, "extract"));
+        assert!(sandbox.unwrap().is_tight());
         host
     }
 
@@ -42,8 +46,10 @@ impl Host {
         write_frame(&mut self.wire, &message).unwrap();
     }
 
-    fn ask(&mut self, id: u64, body: ExtractRequest) -> ExtractReply {
-        self.send(ToHost::Request { id, body });
+    fn ask(&mut self, id: u64, path: &Path) -> ExtractReply {
+        let frame = encode(&ToHost::Request { id, body: request(path) }).unwrap();
+        let sent = passing::send(&self.wire, &frame, File::open(path).unwrap().as_fd()).unwrap();
+        self.wire.write_all(&frame[sent..]).unwrap();
         match self.read() {
             Some(FromHost::Reply { id: of, last: true, body }) if of == id => body,
             other => panic!("no reply to {id}: {other:?}"),
@@ -62,13 +68,13 @@ impl Drop for Host {
 fn it_answers_in_order_survives_bad_files_and_ends_when_told() {
     let folder = Folder::new();
     let mut host = Host::start();
-    let reply = host.ask(1, request(&folder.file("a.md", "# Title\n\nText.\n")));
+    let reply = host.ask(1, &folder.file("a.md", "# Title\n\nText.\n"));
     assert!(matches!(reply, ExtractReply::Document(ref d) if d.title.as_deref() == Some("Title")));
     host.send(ToHost::Cancel { id: 1 });
     // Without a page size the parser panics; that is one reply, not a dead host.
     let broken = String::from_utf8(pdf(&["Text."])).unwrap().replace("/MediaBox", "/MediaBux");
-    assert!(matches!(host.ask(2, request(&folder.file("b.pdf", broken))), ExtractReply::Skipped { .. }));
-    let reply = host.ask(3, request(&folder.file("c.pdf", pdf(&["Read me."]))));
+    assert!(matches!(host.ask(2, &folder.file("b.pdf", broken)), ExtractReply::Skipped { .. }));
+    let reply = host.ask(3, &folder.file("c.pdf", pdf(&["Read me."])));
     assert!(matches!(reply, ExtractReply::Document(ref d) if d.blocks[0].text == "Read me."));
     host.send(ToHost::Shutdown);
     assert!(host.child.wait().unwrap().success());
@@ -87,6 +93,11 @@ fn it_limits_itself() {
     assert_eq!(limit("Max core file size"), "0");
     let adj = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", host.child.id())).unwrap();
     assert_eq!(adj.trim(), "600");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", host.child.id())).unwrap();
+    // Filtered system calls, and no new privileges.
+    for line in ["Seccomp:\t2", "NoNewPrivs:\t1"] {
+        assert!(status.contains(line), "{status}");
+    }
 }
 
 #[test]

@@ -1,15 +1,19 @@
-//! Messages of the extract host: a file in, its text with places out.
+//! Messages of the extract host: an open file in, its text with places out.
 
 use crate::wire::path_bytes;
+use rustix::fs::{FileType, Mode, OFlags};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 
-/// Asks for the text of one file.
+/// Asks for the text of one file, which comes along with the request as an open descriptor: the extract host can't
+/// open any.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ExtractRequest {
-    /// Absolute path of a regular file.
+    /// The file's name, which tells its format; a folder before it is ignored.
     #[serde(with = "path_bytes")]
-    pub path: PathBuf,
+    pub name: PathBuf,
     /// Files larger than this are skipped, in bytes.
     pub max_bytes: u64,
     /// Text beyond this is cut (and `truncated` set), in bytes of UTF-8.
@@ -31,8 +35,8 @@ pub enum ExtractReply {
 /// A file's text and what is known about it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Document {
-    /// Short lower-case kind: "text", "markdown", "html", "code", "mail", "calendar", "contact",
-    /// "table", "pdf", "document", "spreadsheet".
+    /// Short lower-case kind: "text", "markdown", "html", "code", "mail", "calendar", "contact", "table", "data",
+    /// "pdf", "document", "spreadsheet", "presentation", "book", "subtitles", "image", "audio", "archive".
     pub kind: String,
     /// The document's own title, when it states one.
     pub title: Option<String>,
@@ -54,8 +58,47 @@ pub struct Block {
     /// 1-based line of the source where the text starts; for formats without lines, the
     /// 1-based line of the extracted text.
     pub line: u32,
-    /// 1-based page, for paged formats.
+    /// 1-based page or slide, for paged formats.
     pub page: Option<u32>,
+    /// The part of the file that it stands in, when there are several: a sheet, an attachment, a message of a mail
+    /// folder, a chapter's file.
+    pub part: Option<String>,
+    /// Where it stands there, for formats in which lines say little: first and last cell, start and end of a
+    /// subtitle, a function's name, a JSON pointer.
+    pub span: Option<(String, String)>,
     /// The block is a heading for what follows.
     pub heading: bool,
+}
+
+/// Why there is no open file.
+#[derive(Debug, thiserror::Error)]
+pub enum NotOpened {
+    /// It is not there, or may not be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A folder, a pipe, a socket or a device.
+    #[error("this is {0}, not a regular file")]
+    NotRegular(&'static str),
+}
+
+/// Opens a regular file without ever waiting for a pipe or waking a device.
+pub fn open(path: &Path) -> Result<File, NotOpened> {
+    // Opening a device can have effects, so its type is asked for first; and once more through the descriptor,
+    // because the name may have been given to something else in between.
+    check_type(FileType::from_raw_mode(rustix::fs::stat(path).map_err(io::Error::from)?.st_mode))?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from)?);
+    check_type(FileType::from_raw_mode(rustix::fs::fstat(&file).map_err(io::Error::from)?.st_mode))?;
+    Ok(file)
+}
+
+fn check_type(found: FileType) -> Result<(), NotOpened> {
+    match found {
+        FileType::RegularFile => Ok(()),
+        FileType::Directory => Err(NotOpened::NotRegular("a folder")),
+        FileType::Fifo => Err(NotOpened::NotRegular("a pipe")),
+        FileType::Socket => Err(NotOpened::NotRegular("a socket")),
+        FileType::CharacterDevice | FileType::BlockDevice => Err(NotOpened::NotRegular("a device")),
+        _ => Err(NotOpened::NotRegular("something else")),
+    }
 }

@@ -1,12 +1,14 @@
 //! A child's end of the wire: blocking, for plain threads.
 
 use crate::BUILD_ID;
+use crate::passing::Receiver;
+use crate::sandbox::Report;
 use crate::wire::{FromHost, Hello, ToHost, WireError, read_frame, write_frame};
 use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use serde::{Serialize, de::DeserializeOwned};
 use std::io::{self, BufReader};
 use std::marker::PhantomData;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,7 +26,8 @@ pub struct Limits {
     pub oom_score_adj: Option<u16>,
     /// Processor time in seconds (`RLIMIT_CPU`), over the whole life of the process, if bounded.
     pub cpu_seconds: Option<u64>,
-    /// Largest file that can be written, in bytes (`RLIMIT_FSIZE`), if bounded.
+    /// Largest file that can be written, in bytes (`RLIMIT_FSIZE`), if bounded. Counts for standard error too, when
+    /// that is a file: too small a limit ends a process over a line of its log.
     pub file_size: Option<u64>,
     /// Processes and threads that the user may have beside those that run now (`RLIMIT_NPROC`), if bounded. Does
     /// not bind root.
@@ -87,7 +90,7 @@ fn limit(resource: Resource, most: Option<u64>) -> io::Result<()> {
 
 /// The receiving half. Requests arrive in order; `None` means the daemon is gone or wants us gone.
 pub struct Requests<Q> {
-    from: BufReader<UnixStream>,
+    from: BufReader<Receiver>,
     _body: PhantomData<Q>,
 }
 
@@ -105,8 +108,19 @@ impl<R> Clone for Replier<R> {
 
 /// Takes the socket that the daemon passed as standard input and says hello.
 pub fn connect<Q: DeserializeOwned, R: Serialize>(kind: &str) -> Result<(Requests<Q>, Replier<R>), WireError> {
-    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    over(socket, kind)
+    greet(own_socket()?, kind, None)
+}
+
+/// The same for a child that has entered a sandbox: the daemon is told which layers hold.
+pub fn connect_confined<Q: DeserializeOwned, R: Serialize>(
+    kind: &str,
+    sandbox: Report,
+) -> Result<(Requests<Q>, Replier<R>), WireError> {
+    greet(own_socket()?, kind, Some(sandbox))
+}
+
+fn own_socket() -> io::Result<UnixStream> {
+    Ok(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
 /// The same over a given socket (tests run a host on a thread this way).
@@ -114,15 +128,28 @@ pub fn over<Q: DeserializeOwned, R: Serialize>(
     socket: UnixStream,
     kind: &str,
 ) -> Result<(Requests<Q>, Replier<R>), WireError> {
+    greet(socket, kind, None)
+}
+
+fn greet<Q: DeserializeOwned, R: Serialize>(
+    socket: UnixStream,
+    kind: &str,
+    sandbox: Option<Report>,
+) -> Result<(Requests<Q>, Replier<R>), WireError> {
     let replier = Replier { to: Arc::new(Mutex::new(socket.try_clone()?)), _body: PhantomData };
-    replier.write(&FromHost::Hello(Hello { build: BUILD_ID.into(), kind: kind.into() }))?;
-    Ok((Requests { from: BufReader::new(socket), _body: PhantomData }, replier))
+    replier.write(&FromHost::Hello(Hello { build: BUILD_ID.into(), kind: kind.into(), sandbox }))?;
+    Ok((Requests { from: BufReader::new(Receiver::new(socket)), _body: PhantomData }, replier))
 }
 
 impl<Q: DeserializeOwned> Requests<Q> {
     /// Waits for the next message; `Ok(None)` when the daemon closed the wire.
     pub fn receive(&mut self) -> Result<Option<ToHost<Q>>, WireError> {
         read_frame(&mut self.from)
+    }
+
+    /// The open file that came with the message just received, for hosts whose requests bring one.
+    pub fn take_file(&mut self) -> Option<OwnedFd> {
+        self.from.get_mut().take_file()
     }
 }
 

@@ -10,6 +10,7 @@
 pub mod extract;
 pub mod fetch;
 pub mod host;
+pub mod passing;
 pub mod sandbox;
 pub mod skill;
 #[cfg(feature = "supervisor")]

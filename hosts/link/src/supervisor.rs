@@ -5,17 +5,19 @@
 
 use crate::BUILD_ID;
 use crate::host::PARENT_PID;
+use crate::passing;
+use crate::sandbox::Report;
 use crate::wire::{FromHost, Hello, ToHost, WireError, checked_len, encode};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{Child, Command};
@@ -89,12 +91,25 @@ pub enum LinkError {
 
 type Waiting<R> = Arc<Mutex<HashMap<u64, mpsc::Sender<Result<(R, bool), LinkError>>>>>;
 
+/// A message on its way to a child, with the file that goes along.
+struct Outgoing<Q> {
+    message: ToHost<Q>,
+    file: Option<OwnedFd>,
+}
+
+impl<Q> From<ToHost<Q>> for Outgoing<Q> {
+    fn from(message: ToHost<Q>) -> Self {
+        Self { message, file: None }
+    }
+}
+
 /// A running child.
 pub struct Host<Q, R> {
     kind: &'static str,
     pid: u32,
+    sandbox: Option<Report>,
     next_id: AtomicU64,
-    to_child: mpsc::Sender<ToHost<Q>>,
+    to_child: mpsc::Sender<Outgoing<Q>>,
     waiting: Waiting<R>,
     ended: watch::Receiver<Option<String>>,
     kill: mpsc::Sender<()>,
@@ -110,7 +125,7 @@ where
         let (child, socket) = start(spec)?;
         let pid = child.id().unwrap_or(0);
         let (mut from, to) = socket.into_split();
-        expect_hello(spec, &mut from).await?;
+        let sandbox = expect_hello(spec, &mut from).await?;
 
         let waiting: Waiting<R> = Arc::default();
         let (to_child, queue) = mpsc::channel(SEND_QUEUE);
@@ -118,11 +133,20 @@ where
         let (ended_at, ended) = watch::channel(None);
         tokio::spawn(write_loop(to, queue));
         tokio::spawn(watch_child(spec.kind, child, from, waiting.clone(), to_child.downgrade(), killed, ended_at));
-        Ok(Self { kind: spec.kind, pid, next_id: AtomicU64::new(1), to_child, waiting, ended, kill })
+        Ok(Self { kind: spec.kind, pid, sandbox, next_id: AtomicU64::new(1), to_child, waiting, ended, kill })
     }
 
     /// Sends a request. Replies arrive in the order the child sent them.
     pub async fn request(&self, body: Q) -> Result<Replies<Q, R>, LinkError> {
+        self.start(body, None).await
+    }
+
+    /// The same with an open file, which the child gets along with the request.
+    pub async fn request_with(&self, body: Q, file: OwnedFd) -> Result<Replies<Q, R>, LinkError> {
+        self.start(body, Some(file)).await
+    }
+
+    async fn start(&self, body: Q, file: Option<OwnedFd>) -> Result<Replies<Q, R>, LinkError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel(REPLY_QUEUE);
         lock(&self.waiting).insert(id, sender);
@@ -132,7 +156,8 @@ where
         if let Some(how) = self.ended.borrow().clone() {
             return Err(LinkError::Died { kind: self.kind, how });
         }
-        self.to_child.send(ToHost::Request { id, body }).await.map_err(|_| self.died())?;
+        let outgoing = Outgoing { message: ToHost::Request { id, body }, file };
+        self.to_child.send(outgoing).await.map_err(|_| self.died())?;
         Ok(replies)
     }
 
@@ -147,6 +172,11 @@ where
         self.pid
     }
 
+    /// What the child said that it has confined itself with; `None` when it has not.
+    pub fn sandbox(&self) -> Option<&Report> {
+        self.sandbox.as_ref()
+    }
+
     /// Whether the child still runs.
     pub fn is_alive(&self) -> bool {
         self.ended.borrow().is_none()
@@ -155,7 +185,7 @@ where
     /// Ends the child: asks, then kills after `grace`. Returns when it is gone.
     pub async fn stop(&self, grace: Duration) {
         let mut ended = self.ended.clone();
-        let asked = self.to_child.try_send(ToHost::Shutdown).is_ok();
+        let asked = self.to_child.try_send(ToHost::Shutdown.into()).is_ok();
         let gone = async { ended.wait_for(Option::is_some).await.is_ok() };
         if asked && tokio::time::timeout(grace, gone).await.is_ok() {
             return;
@@ -183,7 +213,7 @@ where
 pub struct Replies<Q, R> {
     id: u64,
     receiver: mpsc::Receiver<Result<(R, bool), LinkError>>,
-    to_child: mpsc::Sender<ToHost<Q>>,
+    to_child: mpsc::Sender<Outgoing<Q>>,
     waiting: Waiting<R>,
     finished: bool,
 }
@@ -215,7 +245,7 @@ impl<Q, R> Replies<Q, R> {
 impl<Q, R> Drop for Replies<Q, R> {
     fn drop(&mut self) {
         lock(&self.waiting).remove(&self.id);
-        if !self.finished && self.to_child.try_send(ToHost::Cancel { id: self.id }).is_err() {
+        if !self.finished && self.to_child.try_send(ToHost::Cancel { id: self.id }.into()).is_err() {
             tracing::debug!(id = self.id, "a cancel found its child already gone or busy");
         }
     }
@@ -271,6 +301,11 @@ where
         self.state.lock().await.host.as_ref().filter(|h| h.is_alive()).map(|h| h.pid())
     }
 
+    /// Takes back that the child died: a request is known to have been at fault, and the child itself is sound.
+    pub async fn forgive(&self) {
+        self.state.lock().await.deaths.clear();
+    }
+
     /// Ends the child, if there is one. The next [`Supervisor::host`] starts a new one.
     pub async fn stop(&self, grace: Duration) {
         let host = self.state.lock().await.host.take();
@@ -306,7 +341,7 @@ fn start(spec: &HostSpec) -> Result<(Child, UnixStream), LinkError> {
     Ok((child, UnixStream::from_std(ours).map_err(failed)?))
 }
 
-async fn expect_hello(spec: &HostSpec, from: &mut OwnedReadHalf) -> Result<(), LinkError> {
+async fn expect_hello(spec: &HostSpec, from: &mut OwnedReadHalf) -> Result<Option<Report>, LinkError> {
     let refused = |reason: String| LinkError::Hello { program: spec.program.display().to_string(), reason };
     // The body of a first frame must be a hello, so its reply type does not matter.
     let first = tokio::time::timeout(HELLO_DEADLINE, read::<FromHost<()>>(from)).await;
@@ -314,7 +349,9 @@ async fn expect_hello(spec: &HostSpec, from: &mut OwnedReadHalf) -> Result<(), L
         Err(_) => Err(refused(format!("no hello within {} s", HELLO_DEADLINE.as_secs()))),
         Ok(Err(e)) => Err(refused(e.to_string())),
         Ok(Ok(None)) => Err(refused("it ended before its hello".into())),
-        Ok(Ok(Some(FromHost::Hello(Hello { build, kind })))) if build == BUILD_ID && kind == spec.kind => Ok(()),
+        Ok(Ok(Some(FromHost::Hello(Hello { build, kind, sandbox })))) if build == BUILD_ID && kind == spec.kind => {
+            Ok(sandbox)
+        }
         Ok(Ok(Some(other))) => Err(refused(format!("expected build {BUILD_ID} of {}, got {other:?}", spec.kind))),
     }
 }
@@ -331,18 +368,30 @@ async fn read<T: DeserializeOwned>(from: &mut OwnedReadHalf) -> Result<Option<T>
     Ok(Some(postcard::from_bytes(&body)?))
 }
 
-async fn write_loop<Q: Serialize>(mut to: OwnedWriteHalf, mut queue: mpsc::Receiver<ToHost<Q>>) {
-    while let Some(message) = queue.recv().await {
-        let written = match encode(&message) {
-            Ok(frame) => to.write_all(&frame).await.map_err(WireError::from),
-            Err(e) => Err(e),
-        };
-        if let Err(error) = written {
+async fn write_loop<Q: Serialize>(mut to: OwnedWriteHalf, mut queue: mpsc::Receiver<Outgoing<Q>>) {
+    while let Some(outgoing) = queue.recv().await {
+        if let Err(error) = write(&mut to, outgoing).await {
             // The reader sees the death and tells every waiting request.
             tracing::warn!(%error, "a message to a child was lost");
             return;
         }
     }
+}
+
+async fn write<Q: Serialize>(to: &mut OwnedWriteHalf, outgoing: Outgoing<Q>) -> Result<(), WireError> {
+    let frame = encode(&outgoing.message)?;
+    let sent = match &outgoing.file {
+        None => 0,
+        Some(file) => loop {
+            to.writable().await?;
+            let socket = to.as_ref();
+            match socket.try_io(Interest::WRITABLE, || passing::send(socket, &frame, file.as_fd())) {
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                sent => break sent?,
+            }
+        },
+    };
+    Ok(to.write_all(&frame[sent..]).await?)
 }
 
 /// Pumps replies until the child ends, then tells everybody who waits.
@@ -351,7 +400,7 @@ async fn watch_child<Q, R: DeserializeOwned>(
     mut child: Child,
     mut from: OwnedReadHalf,
     waiting: Waiting<R>,
-    to_child: mpsc::WeakSender<ToHost<Q>>,
+    to_child: mpsc::WeakSender<Outgoing<Q>>,
     mut killed: mpsc::Receiver<()>,
     ended: watch::Sender<Option<String>>,
 ) {
@@ -377,7 +426,7 @@ async fn watch_child<Q, R: DeserializeOwned>(
 async fn pump<Q, R: DeserializeOwned>(
     from: &mut OwnedReadHalf,
     waiting: &Waiting<R>,
-    to_child: &mpsc::WeakSender<ToHost<Q>>,
+    to_child: &mpsc::WeakSender<Outgoing<Q>>,
 ) -> Option<String> {
     loop {
         match read::<FromHost<R>>(from).await {
@@ -389,14 +438,14 @@ async fn pump<Q, R: DeserializeOwned>(
     }
 }
 
-fn deliver<Q, R>(waiting: &Waiting<R>, to_child: &mpsc::WeakSender<ToHost<Q>>, id: u64, last: bool, body: R) {
+fn deliver<Q, R>(waiting: &Waiting<R>, to_child: &mpsc::WeakSender<Outgoing<Q>>, id: u64, last: bool, body: R) {
     let mut waiting = lock(waiting);
     // Replies to a cancelled request are still under way when it is gone from the table.
     let Some(sender) = waiting.get(&id) else { return };
     let accepted = sender.try_send(Ok((body, last))).is_ok();
     if !accepted && let Some(to_child) = to_child.upgrade() {
         tracing::warn!(id, "a caller does not read its replies; its request is cancelled");
-        let _sent = to_child.try_send(ToHost::Cancel { id }).is_ok();
+        let _sent = to_child.try_send(ToHost::Cancel { id }.into()).is_ok();
     }
     if last || !accepted {
         waiting.remove(&id);

@@ -48,6 +48,8 @@ pub struct Hello {
     pub build: String,
     /// "model", "skill", "extract" or "fetch".
     pub kind: String,
+    /// What the child has confined itself with, if it has.
+    pub sandbox: Option<crate::sandbox::Report>,
 }
 
 /// Why a frame could not be exchanged.

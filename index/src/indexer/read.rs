@@ -127,7 +127,7 @@ fn hash(title: &str, kind: &str, chunks: &[Chunk]) -> u64 {
     let mut hasher = DefaultHasher::new();
     (title, kind, chunks.len()).hash(&mut hasher);
     for c in chunks {
-        (&c.text, &c.heading, c.line, c.page).hash(&mut hasher);
+        (&c.text, &c.heading, c.line, c.page, &c.place).hash(&mut hasher);
     }
     hasher.finish()
 }

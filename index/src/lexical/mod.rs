@@ -146,6 +146,9 @@ impl Lexical {
             doc.add_text(f.heading_text, &chunk.heading);
             doc.add_u64(f.line, u64::from(chunk.line));
             doc.add_u64(f.page, u64::from(chunk.page.unwrap_or(0)));
+            if let Some(place) = &chunk.place {
+                doc.add_text(f.spot, place);
+            }
             let body = analysis::tokens_of_kind(&chunk.text, document.lang, document.kind);
             doc.add_pre_tokenized_text(f.body, Tokens(body).into());
             doc.add_pre_tokenized_text(f.heading, Tokens::of(&chunk.heading, document.lang).into());

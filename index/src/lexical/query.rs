@@ -264,6 +264,7 @@ fn read(doc: &TantivyDocument, f: &Fields) -> Passage {
             text: text(f.text),
             line: small(f.line),
             page: (page > 0).then_some(page),
+            place: Some(text(f.spot)).filter(|place| !place.is_empty()),
             heading: text(f.heading_text),
         },
     }

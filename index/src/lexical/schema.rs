@@ -5,7 +5,7 @@ use tantivy::schema::{
 };
 
 /// Version of schema and analysis together; another one on disk means indexing everything again.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Handles of the fields.
 #[derive(Clone, Copy)]
@@ -23,6 +23,8 @@ pub(super) struct Fields {
     pub line: Field,
     /// 0 without pages.
     pub page: Field,
+    /// Stored only: the passage's place where lines say little.
+    pub spot: Field,
     /// Stored only.
     pub text: Field,
     /// Stored only.
@@ -49,6 +51,7 @@ pub(super) fn schema() -> Schema {
     b.add_i64_field("mtime", STORED);
     b.add_u64_field("line", STORED);
     b.add_u64_field("page", STORED);
+    b.add_text_field("spot", STORED);
     b.add_text_field("text", STORED);
     b.add_text_field("title_text", STORED);
     b.add_text_field("heading_text", STORED);
@@ -82,6 +85,7 @@ impl Fields {
             mtime: field("mtime"),
             line: field("line"),
             page: field("page"),
+            spot: field("spot"),
             text: field("text"),
             title_text: field("title_text"),
             heading_text: field("heading_text"),

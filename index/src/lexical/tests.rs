@@ -7,7 +7,13 @@ fn english(lexical: &Lexical, text: &str) -> Vec<ChunkId> {
 }
 
 fn put(lexical: &Lexical, id: ChunkId, path: &str, lang: &str, text: &str) {
-    let chunk = Chunk { text: text.to_owned(), line: 7, page: Some(2), heading: "Top › Sub".to_owned() };
+    let chunk = Chunk {
+        text: text.to_owned(),
+        line: 7,
+        page: Some(2),
+        place: Some("p".to_owned()),
+        heading: "Top › Sub".to_owned(),
+    };
     lexical
         .add(&IndexedDocument {
             path: Path::new(path),

@@ -91,15 +91,17 @@ pub fn search(stores: &Stores<'_>, query: &Query) -> Result<Found, IndexError> {
 
 fn hit(ranking: &Ranking, ranked: &Ranked, passage: Passage) -> Hit {
     let shown = snippet::snippet(&passage.chunk.text, passage.lang, &passage.kind, &ranking.words);
-    let before = passage.chunk.text[..shown.start].bytes().filter(|&b| b == b'\n').count();
+    let before = newlines(&passage.chunk.text[..shown.start]);
     Hit {
         path: passage.path,
         title: passage.title,
         kind: passage.kind,
         chunk: passage.id,
         snippet: shown.text,
-        line: passage.chunk.line.saturating_add(u32::try_from(before).unwrap_or(0)),
+        line: passage.chunk.line.saturating_add(before),
+        end_line: passage.chunk.line.saturating_add(newlines(&passage.chunk.text)),
         page: passage.chunk.page,
+        place: passage.chunk.place,
         text: passage.chunk.text,
         score: ranked.score,
         lexical_rank: ranked.lexical_rank,
@@ -108,6 +110,10 @@ fn hit(ranking: &Ranking, ranked: &Ranked, passage: Passage) -> Hit {
         cosine: ranked.cosine,
         imputed: ranked.imputed,
     }
+}
+
+fn newlines(text: &str) -> u32 {
+    u32::try_from(text.bytes().filter(|&b| b == b'\n').count()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -57,6 +57,8 @@ pub struct Citation {
     pub quote: String,
     /// 1-based page, for paged formats.
     pub page: Option<u32>,
+    /// Its place where lines and pages say little: cells of a sheet, an attachment, a function.
+    pub place: Option<String>,
     /// The document's title.
     #[serde(deserialize_with = "absent_if_empty")]
     pub title: Option<String>,
@@ -147,6 +149,10 @@ pub struct Hit {
     pub kind: String,
     /// 1-based page, for paged formats.
     pub page: Option<u32>,
+    /// 1-based line where the passage ends.
+    pub end_line: u32,
+    /// The passage's place where lines and pages say little: cells of a sheet, an attachment, a function.
+    pub place: Option<String>,
     /// The whole passage.
     pub text: String,
     /// BM25 score.

@@ -1,8 +1,11 @@
 //! Fixtures: one small file of each format, built here so that no binary lies in the repository.
 #![allow(missing_docs, dead_code, clippy::unwrap_used)]
 
+pub mod media;
+pub mod office;
+
 use hob_extract_host::extract;
-use hob_link::extract::{Document, ExtractReply, ExtractRequest};
+use hob_link::extract::{Document, ExtractReply, ExtractRequest, open};
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -28,7 +31,7 @@ impl Folder {
     }
 
     pub fn reply(&self, name: &str, bytes: impl AsRef<[u8]>) -> ExtractReply {
-        extract(&request(&self.file(name, bytes)))
+        of(&self.file(name, bytes))
     }
 
     pub fn document(&self, name: &str, bytes: impl AsRef<[u8]>) -> Document {
@@ -46,8 +49,16 @@ impl Folder {
     }
 }
 
+/// What the host makes of a file, opened the way the daemon opens it.
+pub fn of(path: &Path) -> ExtractReply {
+    match open(path) {
+        Ok(file) => extract(&request(path), file),
+        Err(error) => ExtractReply::Skipped { reason: error.to_string() },
+    }
+}
+
 pub fn request(path: &Path) -> ExtractRequest {
-    ExtractRequest { path: path.into(), max_bytes: 10_000_000, max_text: 1_000_000 }
+    ExtractRequest { name: path.into(), max_bytes: 10_000_000, max_text: 1_000_000 }
 }
 
 /// Line, text, heading.
@@ -237,5 +248,22 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("latin.txt", b"Gr\xfc\xdfe aus K\xf6ln, viele Gr\xfc\xdfe an alle Freunde.\n".to_vec()),
         ("utf16.txt", "Grüße\n".encode_utf16().flat_map(u16::to_le_bytes).collect()),
         ("noext", "just words\n".into()),
+        ("a.json", office::JSON.into()),
+        ("a.rtf", office::RTF.into()),
+        ("a.pptx", office::pptx()),
+        ("a.odp", office::odp()),
+        ("a.epub", office::epub()),
+        ("a.mbox", office::mbox().into()),
+        ("b.eml", office::with_attachments()),
+        ("a.srt", media::SRT.into()),
+        ("a.jpg", media::jpeg()),
+        ("a.png", media::png()),
+        ("a.mp3", media::mp3()),
+        ("a.flac", media::flac()),
+        ("a.ogg", media::ogg()),
+        ("a.m4a", media::m4a()),
+        ("a.zip", zipped(&[("trip/tickets.pdf", b"x"), ("trip/map.png", b"y")])),
+        ("a.tar", media::tar()),
+        ("a.tar.gz", media::tar_gz()),
     ]
 }
