@@ -6,6 +6,7 @@
 pub mod dbusmock;
 pub mod faulty;
 pub mod gguf;
+pub mod hostile;
 pub mod raw;
 pub mod stand_in;
 

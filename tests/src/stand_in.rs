@@ -34,26 +34,42 @@ impl Scene {
         let settings = settings(&scene)?;
         let settings = format!("[models]\ncheck_after_seconds = 86400\n{settings}");
         std::fs::write(scene.folder().join("config/hob/hob.toml"), settings)?;
-        let own = scene.folder().join("programs");
-        std::fs::create_dir(&own)?;
-        // The daemon looks for its hosts beside itself, and knows itself by its real path.
-        let daemon = own.join("hobd");
-        if std::fs::hard_link(programs().join("hobd"), &daemon).is_err() {
-            std::fs::copy(programs().join("hobd"), &daemon).context("hobd (run: make build)")?;
-        }
-        let host = programs().join("hob-stand-in-host");
-        if !host.exists() {
-            bail!("{} is not built; run the tests with cargo test --workspace", host.display());
-        }
-        std::os::unix::fs::symlink(host, own.join("hob-model-host"))?;
-        for name in ["hob-extract-host", "hob-skill-host", "skills"] {
-            std::os::unix::fs::symlink(programs().join(name), own.join(name))?;
-        }
+        let daemon = scene.replacing("hob-model-host", "hob-stand-in-host")?;
         let mut variables = variables(&scene);
         variables.push(("HOB_STAND_IN".into(), folder.display().to_string()));
         scene.use_daemon(daemon, variables);
         scene.start_daemon().await?;
         Ok((scene, StandIn { folder }))
+    }
+
+    /// A scene whose files are read by another program, one of this package's, in place of the extract host.
+    pub async fn with_reader(program: &str) -> Result<Self> {
+        let mut scene = Self::bus_only(None)?;
+        let daemon = scene.replacing("hob-extract-host", program)?;
+        scene.use_daemon(daemon, Vec::new());
+        scene.start_daemon().await?;
+        Ok(scene)
+    }
+
+    /// A daemon with one of its hosts replaced. It looks for them beside itself, and knows itself by its real path.
+    fn replacing(&self, replaced: &str, by: &str) -> Result<PathBuf> {
+        let own = self.folder().join("programs");
+        std::fs::create_dir(&own)?;
+        let daemon = own.join("hobd");
+        if std::fs::hard_link(programs().join("hobd"), &daemon).is_err() {
+            std::fs::copy(programs().join("hobd"), &daemon).context("hobd (run: make build)")?;
+        }
+        let host = programs().join(by);
+        if !host.exists() {
+            bail!("{} is not built; run the tests with cargo test --workspace", host.display());
+        }
+        std::os::unix::fs::symlink(host, own.join(replaced))?;
+        for name in ["hob-model-host", "hob-extract-host", "hob-skill-host", "skills"] {
+            if name != replaced {
+                std::os::unix::fs::symlink(programs().join(name), own.join(name))?;
+            }
+        }
+        Ok(daemon)
     }
 }
 
