@@ -1,0 +1,4 @@
+//! Archives.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hob_fuzz::extract("a.tar", data));

@@ -1,0 +1,4 @@
+//! Source code.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hob_fuzz::extract("a.rs", data));

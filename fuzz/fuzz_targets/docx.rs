@@ -1,0 +1,4 @@
+//! Word documents' XML, in a sound zip file.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hob_fuzz::office("a.docx", "word/document.xml", data));

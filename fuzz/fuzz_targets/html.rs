@@ -1,0 +1,4 @@
+//! HTML.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hob_fuzz::extract("a.html", data));

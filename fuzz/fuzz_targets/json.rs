@@ -1,0 +1,4 @@
+//! JSON.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hob_fuzz::extract("a.json", data));

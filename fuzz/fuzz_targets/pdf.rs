@@ -1,0 +1,4 @@
+//! PDF.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hob_fuzz::extract("a.pdf", data));

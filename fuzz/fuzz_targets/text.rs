@@ -1,0 +1,4 @@
+//! Plain text and its charsets.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hob_fuzz::extract("a.txt", data));
