@@ -29,6 +29,7 @@ const COMPUTING: &[i64] = &[
     libc::SYS_pipe2,
     libc::SYS_eventfd2,
     libc::SYS_ppoll,
+    libc::SYS_pselect6,
     libc::SYS_epoll_create1,
     libc::SYS_epoll_ctl,
     libc::SYS_epoll_pwait,
@@ -142,6 +143,9 @@ const SOCKETS: &[i64] = &[
     libc::SYS_socketpair,
 ];
 
+/// What is done with a connected socket beside reading and writing.
+const GIVEN_SOCKETS: &[i64] = &[libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_setsockopt];
+
 /// Older names for the calls above, where the architecture still has them.
 #[cfg(target_arch = "x86_64")]
 mod older {
@@ -160,6 +164,7 @@ mod older {
     ];
     pub(super) const PROGRAMS: &[i64] =
         &[libc::SYS_fork, libc::SYS_vfork, libc::SYS_pipe, libc::SYS_getpgrp, libc::SYS_getrlimit];
+    pub(super) const FORKING: &[i64] = &[libc::SYS_fork, libc::SYS_vfork];
 }
 #[cfg(not(target_arch = "x86_64"))]
 mod older {
@@ -167,6 +172,7 @@ mod older {
     pub(super) const FILES: &[i64] = &[];
     pub(super) const WRITING: &[i64] = &[];
     pub(super) const PROGRAMS: &[i64] = &[];
+    pub(super) const FORKING: &[i64] = &[];
 }
 
 /// Restricts the calling thread; gives the number of calls that remain, or `None` when the kernel has no seccomp.
@@ -219,12 +225,17 @@ fn list(sandbox: &Sandbox, landlock_abi: u8) -> Result<Rules, BackendError> {
     if !sandbox.execute.is_empty() {
         any(&mut rules, PROGRAMS);
         any(&mut rules, older::PROGRAMS);
-        if landlock_abi >= SIGNALS_KEPT_IN {
+        if sandbox.alone {
+            older::FORKING.iter().for_each(|call| drop(rules.remove(call)));
+        } else if landlock_abi >= SIGNALS_KEPT_IN {
             any(&mut rules, &[libc::SYS_kill]);
         }
     }
     if sandbox.network != Network::None {
         any(&mut rules, SOCKETS);
+    }
+    if sandbox.given_sockets {
+        any(&mut rules, GIVEN_SOCKETS);
     }
     any(&mut rules, &sandbox.extra);
     Ok(rules)
@@ -246,7 +257,7 @@ fn with_arguments(rules: &mut Rules, sandbox: &Sandbox) -> Result<(), BackendErr
         | libc::CLONE_NEWUTS
         | libc::CLONE_NEWIPC
         | libc::CLONE_NEWCGROUP;
-    let clone = match sandbox.execute.is_empty() {
+    let clone = match sandbox.execute.is_empty() || sandbox.alone {
         true => masked(0, libc::CLONE_THREAD as u64, libc::CLONE_THREAD as u64)?,
         false => masked(0, NAMESPACES as u32 as u64, 0)?,
     };

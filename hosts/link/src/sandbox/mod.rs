@@ -89,6 +89,8 @@ pub struct Sandbox {
     read: Vec<PathBuf>,
     write: Vec<PathBuf>,
     execute: Vec<PathBuf>,
+    alone: bool,
+    given_sockets: bool,
     network: Network,
     extra: Vec<i64>,
 }
@@ -116,6 +118,20 @@ impl Sandbox {
     /// them. What is started is in the same sandbox.
     pub fn execute(mut self, path: impl AsRef<Path>) -> Self {
         self.execute.push(path.as_ref().into());
+        self
+    }
+
+    /// Takes starting processes away again: the process may become what [`Sandbox::execute`] allows, and may start
+    /// threads, but it stays one process. So nothing it does multiplies, and it has nobody to send signals to.
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
+    /// Allows asking about and tuning sockets that are handed to the process, which otherwise it can only read and
+    /// write.
+    pub fn given_sockets(mut self) -> Self {
+        self.given_sockets = true;
         self
     }
 
