@@ -86,6 +86,7 @@ impl From<LinkError> for HobError {
     fn from(error: LinkError) -> Self {
         let kind = match error {
             LinkError::Quarantined { .. } | LinkError::Stalled => Kind::Busy,
+            LinkError::OutOfMemory { .. } => Kind::OutOfBudget,
             LinkError::Spawn { .. } | LinkError::Hello { .. } | LinkError::Died { .. } => Kind::Internal,
         };
         Self::new(kind, error.to_string())

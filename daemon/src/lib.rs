@@ -26,6 +26,7 @@ use assistant::{Assistant, AssistantSetup};
 use decisions::Decisions;
 use extract::HostExtractor;
 use governor::Governor;
+use governor::psi::Gauge;
 use hob_engine::CacheSpec;
 use hob_index::types::IndexStatus;
 use hob_index::{Index, IndexOptions};
@@ -133,7 +134,8 @@ impl Daemon {
         let check = self.assistant.check_new_models(self.check_after);
         let works = || self.models.any_resident();
         let (look, keep) = (self.governor.look_now_and_then(works), self.steward.run(&self.models, &self.index));
-        tokio::join!(self.recycle(), self.skills.run_wakes(), check, look, keep, pressure::watch(self));
+        let maintain = self.steward.maintain(&self.index);
+        tokio::join!(self.recycle(), self.skills.run_wakes(), check, look, keep, maintain, pressure::watch(self));
     }
 
     async fn recycle(&self) {
@@ -193,6 +195,7 @@ fn residency(paths: &Paths, settings: &Settings, chosen: Arc<Chosen>) -> Residen
         cache: cache(paths, settings),
         pinned: settings.models.pinned.clone(),
         smaller: settings.memory.smaller_model,
+        memory: Gauge::new(settings.policy.procfs.get_ref()),
         measured: Some(paths.state.join("memory.json")),
     }
 }

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 const UNDER_PRESSURE: Duration = Duration::from_millis(250);
 /// The same while models are resident.
 const RESIDENT: Duration = Duration::from_millis(500);
+/// The same while they are, in a control group with a limit: a program in it reaches that in less than half a second.
+const LIMITED: Duration = Duration::from_millis(100);
 /// The same while there is little to give back.
 const AT_REST: Duration = Duration::from_secs(10);
 /// How long critical pressure lasts before answers are ended.
@@ -19,19 +21,22 @@ const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// Watches the machine's memory, and acts, for as long as the daemon runs.
 pub async fn watch(daemon: &Daemon) {
-    let (feed, mut ladder) = (Feed::new(), Ladder::default());
+    let (feed, mut ladder) = (Feed::new(daemon.governor.gauge()), Ladder::default());
+    let mut limited = false;
     let mut critical: Option<Instant> = None;
     let (mut conditions, mut warned) = (daemon.governor.watch(), 0);
     loop {
         let pause = match ladder.step() {
+            _ if limited && daemon.models.any_resident() => LIMITED,
             Step::Calm if daemon.models.any_resident() => RESIDENT,
             Step::Calm => AT_REST,
             _ => UNDER_PRESSURE,
         };
         let mut readings = tokio::select! {
             readings = feed.next(pause) => readings,
-            _ = conditions.wait_for(|now| now.low_memory_warning > warned) => Feed::now(),
+            _ = conditions.wait_for(|now| now.low_memory_warning > warned) => feed.now(),
         };
+        limited = readings.limited;
         warned = conditions.borrow().low_memory_warning;
         readings.warning = warned;
         if let Some((before, after)) = ladder.advance(&readings, Instant::now()) {

@@ -235,7 +235,7 @@ impl Settings {
         }
         self.policy.check(text)?;
         let folders = self.models.folders.iter().chain(&self.index.folders).chain(&self.index.exclude);
-        for folder in folders.chain(&self.skills.folders).chain([&self.policy.sysfs]) {
+        for folder in folders.chain(&self.skills.folders).chain([&self.policy.sysfs, &self.policy.procfs]) {
             if !folder.get_ref().is_absolute() {
                 let shown = folder.get_ref().display();
                 return Err(at_line(text, folder, &format!("\"{shown}\" must be an absolute path")));

@@ -18,6 +18,13 @@ pub const EMBEDDING: &str = "embedding";
 /// For requests that nobody waits for.
 pub const BACKGROUND: &str = "background work";
 
+/// For long work that waits for a machine that nobody needs.
+pub const MAINTENANCE: &str = "maintenance";
+/// For what is kept of the index on disk.
+const INDEX_FILES: &str = "the index's files";
+
+/// Time from one look at what can be tidied to the next.
+const MAINTAINED_AGAIN: Duration = Duration::from_secs(600);
 /// The memory ladder's step at which it ends.
 const CRITICAL: u8 = 6;
 /// How long background work may take to end before the machine sleeps.
@@ -79,8 +86,8 @@ impl Steward {
             index.hold_embedding(!new.backfill);
         }
         models.allow_smaller(new.smaller_model);
-        if old.threads_percent != new.threads_percent {
-            models.limit_threads(new.threads_percent).await;
+        if (old.threads_percent, old.background) != (new.threads_percent, new.background) {
+            models.limit(new.threads_percent, new.background).await;
         }
     }
 
@@ -146,6 +153,61 @@ impl Steward {
                 };
                 self.decisions.record(Deed::Ended, BACKGROUND, because.to_string(), &[]);
                 Err(HobError::new(Kind::Cancelled, format!("{now}, so background work was ended; ask again later")))
+            }
+        }
+    }
+
+    /// The same for long work that can wait for hours: it begins when the machine is on mains power and nobody needs it.
+    pub async fn in_maintenance<T>(&self, work: impl Future<Output = Result<T, HobError>>) -> Result<T, HobError> {
+        let mut limits = self.limits.subscribe();
+        if !limits.borrow_and_update().maintenance {
+            let now = self.governor.watch().borrow().clone();
+            let state =
+                State { rules: self.governor.policy().rules(&now), limits: self.governor.policy().limits(&now) };
+            let because = self.reasons(&state, &now, &|limits| !limits.maintenance);
+            self.decisions.record(Deed::Paused, MAINTENANCE, because, &figures(&now, &state.limits));
+            let stopping = |_| HobError::new(Kind::Cancelled, "the daemon is stopping");
+            limits.wait_for(|limits| limits.maintenance).await.map_err(stopping)?;
+            self.decisions.record(Deed::Resumed, MAINTENANCE, "nobody needs the machine now".into(), &[]);
+        }
+        tokio::select! {
+            done = self.in_background(work) => done,
+            // Its process can't rest in the middle, so it ends.
+            _ = limits.wait_for(|limits| !limits.background) => {
+                let because = self.background_reasons();
+                let message = format!("it was ended because {because}; ask again later");
+                self.decisions.record(Deed::Ended, MAINTENANCE, because, &[]);
+                Err(HobError::new(Kind::Cancelled, message))
+            }
+        }
+    }
+
+    /// Why background work may not run now.
+    fn background_reasons(&self) -> String {
+        let now = self.governor.watch().borrow().clone();
+        let policy = self.governor.policy();
+        self.reasons(&State { rules: policy.rules(&now), limits: policy.limits(&now) }, &now, &|limits| {
+            !limits.background
+        })
+    }
+
+    /// Makes the index's files smaller whenever nobody needs the machine. Runs until dropped.
+    pub async fn maintain(&self, index: &Index) {
+        let mut limits = self.limits.subscribe();
+        loop {
+            tokio::time::sleep(MAINTAINED_AGAIN).await;
+            if limits.wait_for(|limits| limits.maintenance).await.is_err() {
+                return;
+            }
+            let index = index.clone();
+            match tokio::task::spawn_blocking(move || index.tidy()).await {
+                Ok(Ok(true)) => {
+                    let because = "nobody needed the machine, and much in it was out of date".into();
+                    self.decisions.record(Deed::Trimmed, INDEX_FILES, because, &[]);
+                }
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the index's files can't be made smaller"),
+                Err(error) => tracing::error!(%error, "the index's files were not looked at"),
             }
         }
     }
@@ -232,6 +294,33 @@ mod tests {
         ];
         let expected: Vec<_> = expected.map(|(deed, s, b)| (deed, s.to_string(), b.to_string())).to_vec();
         assert_eq!(told, expected);
+    }
+
+    #[tokio::test]
+    async fn what_can_wait_begins_on_mains_power_when_nobody_needs_the_machine() {
+        let (_root, steward) = steward();
+        assert_eq!(steward.in_maintenance(async { Ok(1) }).await.expect("allowed"), 1);
+        steward.governor.change(|now| (now.on_battery, now.user_idle) = (true, Some(false)));
+        steward.limits.send_modify(|limits| limits.maintenance = false);
+        let waits = steward.in_maintenance(async { Ok(2) });
+        let allows = async {
+            tokio::task::yield_now().await;
+            steward.limits.send_modify(|limits| limits.maintenance = true);
+            std::future::pending::<()>().await;
+        };
+        tokio::select! { done = waits => assert_eq!(done.expect("allowed again"), 2), () = allows => {} }
+        let told: Vec<_> = steward.decisions.latest(|d| d.subject == MAINTENANCE);
+        assert_eq!(told.iter().map(|d| d.deed).collect::<Vec<_>>(), [Deed::Resumed, Deed::Paused]);
+        assert_eq!(told[1].because, "somebody uses the machine and the machine runs on battery");
+        // What can't rest ends when even background work may not run.
+        let hot = async {
+            tokio::task::yield_now().await;
+            steward.governor.change(|now| now.heat = crate::governor::Heat::VeryHot);
+            steward.limits.send_modify(|limits| limits.background = false);
+        };
+        let (ended, ()) = tokio::join!(steward.in_maintenance(std::future::pending::<Result<(), HobError>>()), hot);
+        let ended = ended.expect_err("ended");
+        assert!(ended.kind == Kind::Cancelled && ended.message.contains("very hot"), "{ended}");
     }
 
     #[tokio::test]

@@ -35,10 +35,12 @@ pub enum ModelRequest {
         /// A waiting user comes before background batches.
         interactive: bool,
     },
-    /// Use no more than so many threads from now on, for what runs too: one [`ModelReply::Limited`], at once.
+    /// Keep to this from now on, with what runs too: one [`ModelReply::Limited`], at once.
     Limits {
         /// Most threads; 0 takes as many as [`LoadSpec::threads`] allows.
         threads: u32,
+        /// Generations of background priority go on; without it they rest, with all they have evaluated.
+        background: bool,
     },
     /// Give back memory that nothing needs at the moment: one [`ModelReply::Trimmed`].
     Trim {

@@ -3,7 +3,7 @@
 
 use crate::LoadSpec;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A measurement of a model that no other request uses: the first and only request of a model host.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,6 +44,12 @@ pub enum Measurement {
         /// Also when the weights are quantized already, which costs more quality.
         requantize: bool,
     },
+}
+
+/// Where a new model is written before it gets its name.
+pub fn beside(to: &Path) -> PathBuf {
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    to.with_file_name(format!(".{name}.quantizing"))
 }
 
 /// A question with its possible answers.

@@ -111,6 +111,12 @@ impl Backfill {
         }
     }
 
+    /// Rewrites the vectors' file when that is worth it; whether it did.
+    pub(crate) fn tidy(&self) -> Result<bool, IndexError> {
+        let mut guard = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
+        guard.as_mut().map_or(Ok(false), Vectors::tidy)
+    }
+
     /// Drops the embeddings of passages that are gone. The state must have forgotten them before.
     pub(crate) fn drop_vectors(&self, dead: &[Range<ChunkId>]) -> Result<(), IndexError> {
         let mut guard = self.vectors.write().unwrap_or_else(PoisonError::into_inner);

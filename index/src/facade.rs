@@ -242,6 +242,12 @@ impl Index {
         crate::memory::trim();
     }
 
+    /// Work that only makes files smaller, for times when nobody needs the machine; whether there was any. May block for
+    /// seconds.
+    pub fn tidy(&self) -> Result<bool, IndexError> {
+        self.inner.shared.backfill.tidy()
+    }
+
     /// Commits, ends the threads and closes the stores' files, within about 3 seconds. What was left undone
     /// is done after the next start. Searching still works until the index is dropped.
     pub fn shutdown(&self) {

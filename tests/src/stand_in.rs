@@ -98,14 +98,19 @@ impl StandIn {
 
     /// Waits until there are so many entries with this key.
     pub fn wait_for(&self, key: &str, count: usize) -> Result<Vec<Value>> {
+        self.wait_until(key, |entries| entries.len() >= count)
+    }
+
+    /// Waits until the entries with this key are as wanted.
+    pub fn wait_until(&self, key: &str, wanted: impl Fn(&[Value]) -> bool) -> Result<Vec<Value>> {
         let started = Instant::now();
         loop {
             let entries = self.entries(key);
-            if entries.len() >= count {
+            if wanted(&entries) {
                 return Ok(entries);
             }
             if started.elapsed() > PATIENCE {
-                bail!("only {} of {count} entries {key} in {:#?}", entries.len(), self.log());
+                bail!("the entries {key} are not as wanted in {:#?}", self.log());
             }
             std::thread::sleep(std::time::Duration::from_millis(1));
         }

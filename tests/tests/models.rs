@@ -228,6 +228,45 @@ async fn models_are_quantized_measured_compared_and_chosen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_budget_below_the_smallest_model_is_said_with_the_numbers_for_loads_and_measurements() {
+    let Some(models) = models() else { return };
+    let scene = Scene::bus_only(Some(&models)).expect("a scene");
+    std::fs::write(scene.folder().join("config/hob/hob.toml"), "[memory]\nbudget_mib = 128\n").expect("written");
+    let mut scene = scene;
+    scene.start_daemon().await.expect("a daemon");
+    let commands: [&[&str]; 4] = [
+        &["ask", "--context", "none", "Hi"],
+        &["model", "load", MODEL],
+        &["model", "bench", MODEL],
+        &["model", "eval", MODEL],
+    ];
+    for arguments in commands {
+        let output = scene.hob(arguments).expect("hob runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let told = said.contains("hob's memory budget is 128 MiB") && said.contains("raise memory.budget_mib");
+        assert!(!output.status.success() && told, "{arguments:?}: {said}");
+    }
+    assert!(scene.children().is_empty(), "no process was left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_measurement_takes_its_room_from_idle_models_and_gives_it_back() {
+    let Some(models) = models() else { return };
+    let scene = Scene::bus_only(Some(&models)).expect("a scene");
+    // Room for one process with this model, not for two.
+    std::fs::write(scene.folder().join("config/hob/hob.toml"), "[memory]\nbudget_mib = 420\n").expect("written");
+    let mut scene = scene;
+    scene.start_daemon().await.expect("a daemon");
+    scene.hob_json(&["model", "load", MODEL]).expect("loaded");
+    let bench = ["model", "bench", MODEL, "--prompt", "16", "--answer", "4", "--rounds", "1"];
+    scene.hob_json(&bench).expect("measured");
+    let why = scene.hob(&["explain", "why was the model unloaded"]).expect("hob runs");
+    let why = String::from_utf8_lossy(&why.stdout).into_owned();
+    assert!(why.contains(&format!("{MODEL} needed the room and nobody was using it")), "{why}");
+    scene.hob_json(&["model", "load", MODEL]).expect("loaded again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_measurement_ends_its_process() {
     let Some(models) = models() else { return };
     let scene = scene_with_model(&models).await;

@@ -9,6 +9,7 @@
 //! daemon counts what it sends to each caller and asks the bus every [`CHECK_EVERY`] bytes how much
 //! of it still lies there: see [`Guest::reads`].
 
+use crate::decisions::{Decisions, Deed};
 use crate::error::{HobError, Kind};
 use crate::permissions::Caller;
 use futures_util::StreamExt;
@@ -35,6 +36,8 @@ const CHECK_EVERY: u64 = 1 << 20;
 const MOST_UNREAD: u64 = 1 << 20;
 /// How long the daemon waits for a caller that does not read.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Refusals of one caller are written down this far apart.
+const REFUSALS_APART: Duration = Duration::from_secs(10);
 /// How often it looks meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
@@ -51,6 +54,8 @@ pub struct Door {
     watching: OnceCell<()>,
     /// The bus does not tell how much lies unread.
     blind: AtomicBool,
+    /// Where refusals are written down.
+    decisions: Arc<Decisions>,
 }
 
 /// What is under way.
@@ -59,6 +64,8 @@ struct Busy {
     all: usize,
     bytes: usize,
     by_caller: HashMap<String, usize>,
+    /// Whose refusal was written down of late.
+    refused: HashMap<String, std::time::Instant>,
 }
 
 /// Objects of requests that have ended, oldest first, each with a number of its own.
@@ -99,6 +106,22 @@ pub struct Place {
 }
 
 impl Door {
+    /// Nobody is in yet.
+    pub fn new(decisions: Arc<Decisions>) -> Self {
+        Self { decisions, ..Self::default() }
+    }
+
+    /// Writes down that a caller was refused, once in a while: a flood must not wash away what else was decided.
+    fn note_refusal(&self, busy: &mut Busy, caller: &str, because: String) {
+        busy.refused.retain(|_, at| at.elapsed() < REFUSALS_APART);
+        if busy.refused.contains_key(caller) {
+            return;
+        }
+        busy.refused.insert(caller.to_string(), std::time::Instant::now());
+        let figures = [("requests", busy.all as f64), ("text_bytes", busy.bytes as f64)];
+        self.decisions.record(Deed::Refused, caller, because, &figures);
+    }
+
     /// Meets the sender of a message. Without a bus it is nobody in particular and never leaves.
     pub async fn meet(self: &Arc<Self>, header: &Header<'_>, connection: &Connection) -> Result<Guest, HobError> {
         let guest = |caller, present| Guest { caller, present, connection: connection.clone(), door: self.clone() };
@@ -216,9 +239,13 @@ impl Guest {
         let caller = self.caller.identity();
         let mut under_way = lock(&self.door.busy);
         if under_way.by_caller.get(&caller).is_some_and(|count| *count >= MOST_OF_ONE) {
+            let because = format!("it had {MOST_OF_ONE} requests under way, as many as one program may have");
+            self.door.note_refusal(&mut under_way, &caller, because);
             return busy(format!("you have {MOST_OF_ONE} requests under way; wait until some have ended"));
         }
         if under_way.all >= MOST_OF_ALL || under_way.bytes + bytes > MOST_BYTES {
+            let because = format!("{} requests of all programs were under way", under_way.all);
+            self.door.note_refusal(&mut under_way, &caller, because);
             return busy(format!("{} requests are under way; try again when some have ended", under_way.all));
         }
         under_way.all += 1;
@@ -379,8 +406,14 @@ mod tests {
             assert!(refused.kind == Kind::Busy && refused.message.contains("you have 64"), "{refused}");
         }
         let other = guest(&door, &connection, ":1.99");
-        let refused = other.take_place(10).await.err().expect("too many of all");
-        assert!(refused.kind == Kind::Busy && refused.message.contains("256 requests"), "{refused}");
+        for _again in 0..3 {
+            let refused = other.take_place(10).await.err().expect("too many of all");
+            assert!(refused.kind == Kind::Busy && refused.message.contains("256 requests"), "{refused}");
+        }
+        // Of each caller one refusal is written down, with its reason.
+        let told = door.decisions.latest(|decision| decision.deed == Deed::Refused);
+        assert_eq!(told.len(), MOST_OF_ALL / MOST_OF_ONE + 1);
+        assert!(told[0].because.contains("256 requests") && told[1].because.contains("64 requests"), "{told:?}");
         drop(places);
         assert_eq!(lock(&door.busy).bytes, 0);
         assert!(lock(&door.busy).by_caller.is_empty());

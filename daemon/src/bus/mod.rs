@@ -38,8 +38,8 @@ const TELL_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
 /// Serves all interfaces on a connection that is being built: on a bus, or peer to peer in tests.
 /// Conversations of earlier runs are there again, where they were.
 pub fn serve(builder: connection::Builder<'static>, daemon: &Arc<crate::Daemon>) -> connection::Builder<'static> {
+    let shared = Arc::new(Door::new(daemon.decisions.clone()));
     let daemon = || daemon.clone();
-    let shared = Arc::new(Door::default());
     let door = || shared.clone();
     let builder = builder
         .serve_at(ROOT, assistant::AssistantInterface { daemon: daemon(), door: door() })

@@ -1,6 +1,6 @@
 //! The long tasks of `org.hob.Models1`: options in, a task, its result out.
 
-use super::ask_options::request_token;
+use super::ask_options::{priority, request_token};
 use super::dict::{Dict, DictBuilder, Options};
 use super::{convert, metered};
 use crate::Daemon;
@@ -8,6 +8,7 @@ use crate::assistant::{Event, Update};
 use crate::error::{HobError, Kind};
 use crate::models::store::{Evaluation, Known, MeasureOptions, Progress, PullOptions};
 use crate::settings::Metered;
+use hob_engine::Priority;
 use hob_engine::measure::{Measured, Question, Speed};
 use hob_link::fetch::Record;
 use hob_link::fetch::{Fetched, ImportOutcome, Imported, Source};
@@ -50,6 +51,8 @@ pub enum Task {
     Bench(String, MeasureOptions),
     /// Measure quality.
     Eval(String, Evaluation, u32),
+    /// Any of these, when nobody needs the machine.
+    Later(Box<Task>),
 }
 
 impl Task {
@@ -58,12 +61,21 @@ impl Task {
         match self {
             Self::Eval(_, Evaluation::Text(text, _), _) => text.len(),
             Self::Eval(_, Evaluation::Questions(all), _) => all.iter().map(|question| question.prompt.len() + 64).sum(),
+            Self::Later(task) => task.size(),
             _ => 1_024,
         }
     }
 
+    /// As the option priority says.
+    fn with(self, priority: Priority) -> Self {
+        if priority == Priority::Background { Self::Later(Box::new(self)) } else { self }
+    }
+
     /// Runs it to its end.
     pub async fn run(self, daemon: &Daemon, updates: mpsc::Sender<Update>) -> Result<Dict, HobError> {
+        if let Self::Later(task) = self {
+            return daemon.steward.in_maintenance(Box::pin(task.run(daemon, updates))).await;
+        }
         if let Self::Pull { source: (source, _), said, metered, .. } = &self
             && daemon.store.is_remote(source)
         {
@@ -96,6 +108,7 @@ impl Task {
             }
             Self::Bench(id, how) => store.bench(&id, how, tell).await.map(speed),
             Self::Eval(id, on, threads) => store.evaluate(&id, on, threads, tell).await.map(measured),
+            Self::Later(task) => Box::pin(task.work(daemon, tell)).await,
         }
     }
 }
@@ -158,8 +171,9 @@ pub fn quantize(id: String, format: String, options: Dict) -> Result<(String, Ta
     let name = options.string("name")?;
     let requantize = options.flag("requantize")?;
     let threads = options.number32("threads")?.unwrap_or(0);
+    let priority = priority(&mut options)?;
     options.end()?;
-    Ok((token, Task::Quantize { id, format, name, requantize, threads }))
+    Ok((token, Task::Quantize { id, format, name, requantize, threads }.with(priority)))
 }
 
 /// The task of `Bench`.
@@ -175,8 +189,9 @@ pub fn bench(id: String, options: Dict) -> Result<(String, Task), HobError> {
     let answer_tokens = within("answer_tokens", 64, 16_384)?;
     let rounds = within("rounds", 3, 100)?;
     let threads = options.number32("threads")?.unwrap_or(0);
+    let priority = priority(&mut options)?;
     options.end()?;
-    Ok((token, Task::Bench(id, MeasureOptions { threads, prompt_tokens, answer_tokens, rounds })))
+    Ok((token, Task::Bench(id, MeasureOptions { threads, prompt_tokens, answer_tokens, rounds }).with(priority)))
 }
 
 #[derive(Deserialize)]
@@ -193,6 +208,7 @@ pub fn eval(id: String, options: Dict) -> Result<(String, Task), HobError> {
     let (text, questions) = (options.string("text")?, options.string("questions")?);
     let window = options.number32("window")?.unwrap_or(512);
     let threads = options.number32("threads")?.unwrap_or(0);
+    let priority = priority(&mut options)?;
     options.end()?;
     let on = match (text, questions) {
         (Some(text), None) if text.len() <= MOST_TEXT => Evaluation::Text(text, window),
@@ -202,7 +218,7 @@ pub fn eval(id: String, options: Dict) -> Result<(String, Task), HobError> {
         }
         _ => return Err(HobError::invalid("give one of the options text and questions")),
     };
-    Ok((token, Task::Eval(id, on, threads)))
+    Ok((token, Task::Eval(id, on, threads).with(priority)))
 }
 
 fn read_questions(text: &str) -> Result<Vec<Question>, HobError> {

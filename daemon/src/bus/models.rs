@@ -115,8 +115,9 @@ impl ModelsInterface {
     }
 
     /// Writes a model with smaller weights beside the old one. format: as in llama.cpp, e.g. "Q4_0". Options: name s (the
-    /// new id), requantize b (also from weights that are quantized already), threads u, handle_token s. Event
-    /// "progress" as in `Pull`. The result: id s, path s, bytes t, from_bytes t.
+    /// new id), requantize b (also from weights that are quantized already), threads u, priority s ("interactive"; or
+    /// "background": waits until the machine is on mains power and nobody uses it), handle_token s. Event "progress"
+    /// as in `Pull`. The result: id s, path s, bytes t, from_bytes t.
     async fn quantize(
         &self,
         id: String,
@@ -130,7 +131,7 @@ impl ModelsInterface {
     }
 
     /// Measures a chat model's speed on this machine, in a process of its own; "" means the default. Options:
-    /// prompt_tokens u (512), answer_tokens u (64), rounds u (3), threads u, handle_token s. The result: load_ms t,
+    /// prompt_tokens u (512), answer_tokens u (64), rounds u (3), threads u, priority s as in `Quantize`, handle_token s. The result: load_ms t,
     /// prompt_tokens_per_second d and answer_tokens_per_second d (medians), prompt_rates ad, answer_rates ad, peak_bytes t,
     /// threads u, backend s.
     async fn bench(
@@ -145,8 +146,8 @@ impl ModelsInterface {
     }
 
     /// Evaluates a chat model, in a process of its own; "" means the default. Options, one of: text s (its perplexity),
-    /// with window u (512); questions s (JSON array of objects: prompt s, answers as). Also threads u, handle_token s.
-    /// The result of a text: tokens t, perplexity d, nll d; of questions: logprobs aad (of each question, of each answer,
+    /// with window u (512); questions s (JSON array of objects: prompt s, answers as). Also threads u, priority s as in
+    /// `Quantize`, handle_token s. The result of a text: tokens t, perplexity d, nll d; of questions: logprobs aad (of each question, of each answer,
     /// the natural log-probability of all its tokens).
     async fn eval(
         &self,

@@ -62,11 +62,18 @@ pub struct Readings {
     pub all_wait: f64,
     /// Free memory of the machine or of the own control group, whichever is the smaller share; 0 to 1.
     pub free: f64,
+    /// A control group has a limit of its own, which a program in it may reach within a moment.
+    pub limited: bool,
     /// LowMemoryMonitor's last warning: 50 low, 100 medium, 255 critical; 0 for none.
     pub warning: u8,
 }
 
 impl Readings {
+    /// Next to nothing is free.
+    pub fn is_exhausted(&self) -> bool {
+        self.free < FREE[FREE.len() - 1]
+    }
+
     /// The step that they call for.
     pub fn wanted(&self) -> Step {
         let by_free = Step::ALL[FREE.iter().filter(|share| self.free < **share).count()];

@@ -24,8 +24,10 @@ pub struct Policy {
     pub heat: HeatLimits,
     /// How often heat is looked at while a model is loaded.
     pub look_every: Duration,
-    /// Where the kernel's files are.
+    /// Where the kernel's files about power and heat are.
     pub sysfs: PathBuf,
+    /// Where the kernel's files about memory are.
+    pub procfs: PathBuf,
 }
 
 /// What hob may do now. People's requests are always answered.
@@ -191,6 +193,7 @@ impl Default for Policy {
             heat: HeatLimits::default(),
             look_every: Duration::from_secs(15),
             sysfs: "/sys".into(),
+            procfs: "/proc".into(),
         }
     }
 }

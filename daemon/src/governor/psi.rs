@@ -3,62 +3,101 @@
 //! Owns: where readings come from, and how seldom they are taken. Must not know: what follows from them.
 #![allow(unsafe_code)]
 
+use super::cgroup::Groups;
 use super::ladder::Readings;
-use super::{cgroup, meminfo_bytes, parse_pressure};
+use super::{meminfo_bytes, parse_pressure};
+use futures_util::future::select_all;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// 150 ms of waiting within 2 s; other windows need privileges.
 const TRIGGER: &[u8] = b"some 150000 2000000\0";
-/// The kernel's own file for the machine.
-const MACHINE: &str = "/proc/pressure/memory";
 /// `O_NONBLOCK`, by which the runtime's poll never blocks in a read.
 const NON_BLOCKING: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
 
-/// Takes readings.
+/// Reads how much memory is free and who waits for it.
+#[derive(Debug, Clone)]
+pub struct Gauge {
+    meminfo: PathBuf,
+    pressure: PathBuf,
+}
+
+impl Gauge {
+    /// Over the kernel's files, which usually are below `/proc`.
+    pub fn new(procfs: &Path) -> Self {
+        Self { meminfo: procfs.join("meminfo"), pressure: procfs.join("pressure/memory") }
+    }
+
+    /// The readings at this moment.
+    pub fn read(&self) -> Readings {
+        let meminfo = std::fs::read_to_string(&self.meminfo).unwrap_or_default();
+        let of = |key: &str| meminfo_bytes(&meminfo, key);
+        let (free, all) = (of("MemAvailable:"), of("MemTotal:"));
+        let machine = if all == 0 { 1.0 } else { free as f64 / all as f64 };
+        let groups = Groups::read();
+        let own = groups.pressure.as_deref().filter(|_| groups.is_limited()).map_or(0.0, all_wait);
+        Readings {
+            stalled: false,
+            all_wait: all_wait(&self.pressure).max(own),
+            free: machine.min(groups.free()),
+            limited: groups.is_limited(),
+            warning: 0,
+        }
+    }
+}
+
+/// The readings, and events that call for them.
 pub struct Feed {
-    trigger: Option<AsyncFd<File>>,
+    gauge: Gauge,
+    triggers: Vec<AsyncFd<File>>,
 }
 
 impl Feed {
-    /// Sets the trigger; without PSI in the kernel, free memory alone is watched, and the log says so.
-    pub fn new() -> Self {
-        let trigger = watch(MACHINE);
-        if let Err(error) = &trigger {
-            tracing::info!(%error, "no PSI trigger for memory; free memory alone is watched");
-        }
-        Self { trigger: trigger.ok() }
+    /// Sets the triggers, of the machine and of a limited control group; where the kernel has none, free memory alone
+    /// is watched, and the log says so.
+    pub fn new(gauge: Gauge) -> Self {
+        let groups = Groups::read();
+        let own = groups.pressure.clone().filter(|_| groups.is_limited());
+        let trigger = |file: PathBuf| match watch(&file) {
+            Ok(trigger) => Some(trigger),
+            Err(error) => {
+                tracing::info!(file = %file.display(), %error, "no PSI trigger for memory; free memory alone is watched");
+                None
+            }
+        };
+        let triggers = [Some(gauge.pressure.clone()), own].into_iter().flatten().filter_map(trigger).collect();
+        Self { gauge, triggers }
     }
 
     /// The readings at this moment, without an event.
-    pub fn now() -> Readings {
-        read(false)
+    pub fn now(&self) -> Readings {
+        self.gauge.read()
     }
 
     /// The readings at the next event: a trigger, or `pause` without one.
     pub async fn next(&self, pause: Duration) -> Readings {
-        let stalled = match &self.trigger {
-            None => {
-                tokio::time::sleep(pause).await;
-                false
-            }
-            Some(trigger) => tokio::time::timeout(pause, fired(trigger)).await.is_ok_and(|fired| fired),
+        let stalled = if self.triggers.is_empty() {
+            tokio::time::sleep(pause).await;
+            false
+        } else {
+            let any = select_all(self.triggers.iter().map(|trigger| Box::pin(fired(trigger))));
+            tokio::time::timeout(pause, any).await.is_ok()
         };
-        read(stalled)
+        Readings { stalled, ..self.gauge.read() }
     }
 }
 
-impl Default for Feed {
-    fn default() -> Self {
-        Self::new()
-    }
+/// Of the last 10 s, the share in which all tasks waited, 0 to 100.
+fn all_wait(file: &Path) -> f64 {
+    parse_pressure(&std::fs::read_to_string(file).unwrap_or_default(), "full").unwrap_or(0.0)
 }
 
-fn watch(path: &str) -> io::Result<AsyncFd<File>> {
+fn watch(path: &Path) -> io::Result<AsyncFd<File>> {
     let mut file = OpenOptions::new().read(true).write(true).custom_flags(NON_BLOCKING).open(path)?;
     file.write_all(TRIGGER)?;
     // SAFETY: the file is open, is moved into the `AsyncFd`, and is never replaced in it, so that its descriptor stays
@@ -67,26 +106,12 @@ fn watch(path: &str) -> io::Result<AsyncFd<File>> {
     Ok(registered?)
 }
 
-async fn fired(trigger: &AsyncFd<File>) -> bool {
+async fn fired(trigger: &AsyncFd<File>) {
     match trigger.ready(Interest::PRIORITY).await {
-        Ok(mut ready) => {
-            ready.clear_ready();
-            true
-        }
+        Ok(mut ready) => ready.clear_ready(),
         Err(error) => {
             tracing::warn!(%error, "the PSI trigger can't be waited for");
             std::future::pending().await
         }
     }
-}
-
-fn read(stalled: bool) -> Readings {
-    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let of = |key: &str| meminfo_bytes(&meminfo, key);
-    let share = |free: u64, all: u64| if all == 0 { 1.0 } else { free as f64 / all as f64 };
-    let machine = share(of("MemAvailable:"), of("MemTotal:"));
-    let group = cgroup::memory().map_or(1.0, |group| share(group.limit.saturating_sub(group.used), group.limit));
-    let text = std::fs::read_to_string(MACHINE).unwrap_or_default();
-    let all_wait = parse_pressure(&text, "full").unwrap_or(0.0);
-    Readings { stalled, all_wait, free: machine.min(group), warning: 0 }
 }

@@ -4,6 +4,7 @@
 
 use super::conditions::Conditions;
 use super::policy::Policy;
+use super::psi::Gauge;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -53,6 +54,11 @@ impl Governor {
     /// How far the memory ladder has been climbed, 0 to 6.
     pub fn set_memory_step(&self, step: u8) {
         self.change(|now| now.memory_step = step.min(6));
+    }
+
+    /// How short memory is, as the ladder reads it.
+    pub fn gauge(&self) -> Gauge {
+        Gauge::new(&self.policy.procfs)
     }
 
     /// Looks at the kernel's files now.

@@ -2,13 +2,15 @@
 //!
 //! Owns: who has to go, who waits, what is refused. Must not know: how a model is loaded.
 
+use super::catalogue::Entry;
 use super::evict::{self, Candidate};
 use super::predict::{self, Need};
 use super::residency::{Models, lock};
-use super::slot::{Loading, Slot};
+use super::slot::{Loading, ModelHost, Slot};
 use crate::decisions::Deed;
 use crate::error::{HobError, Kind};
-use crate::governor::{Conditions, account, cgroup, resident_bytes};
+use crate::governor::cgroup::Groups;
+use crate::governor::{Conditions, account, resident_bytes};
 use hob_engine::Role;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +21,26 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PATIENCE_FOR_LENGTH: Duration = Duration::from_secs(10);
 /// Contexts are not made shorter than this.
 const SHORTEST: u32 = 1_024;
+
+/// Room for a model that is measured or quantized in a process of its own; given back when dropped.
+pub struct Reserved<'a> {
+    models: &'a Models,
+    slot: Arc<Slot>,
+}
+
+impl Reserved<'_> {
+    /// This process takes the room.
+    pub fn runs(&self, host: &Arc<ModelHost>) {
+        self.slot.runs(host);
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        lock(&self.models.guests).retain(|guest| !Arc::ptr_eq(guest, &self.slot));
+        self.slot.show_unloaded();
+    }
+}
 
 /// Room that was set aside, and what for.
 pub(super) struct Room<'a> {
@@ -32,7 +54,7 @@ impl Models {
     /// What hob may hold, in bytes.
     pub fn budget(&self) -> u64 {
         let machine = if self.how.budget > 0 { self.how.budget } else { Conditions::read().memory_total / 2 };
-        cgroup::memory().map_or(machine, |group| machine.min(group.limit))
+        Groups::read().limit().map_or(machine, |limit| machine.min(limit))
     }
 
     /// What the daemon and all its children hold, in bytes.
@@ -44,10 +66,12 @@ impl Models {
     /// The same, with what is set aside for models that do not hold it yet.
     fn committed(&self) -> u64 {
         let (mut others, mut models) = (account::children(), 0);
-        for slot in lock(&self.slots).values() {
+        let mut count = |slot: &Slot| {
             others.remove(&slot.seen().pid);
             models += slot.committed();
-        }
+        };
+        lock(&self.slots).values().for_each(|slot| count(slot));
+        lock(&self.guests).iter().for_each(|slot| count(slot));
         others.into_iter().map(resident_bytes).sum::<u64>() + resident_bytes(std::process::id()) + models
     }
 
@@ -58,6 +82,7 @@ impl Models {
         let mut freed = self.freed.subscribe();
         let full = self.wanted_context(slot);
         let mut context = self.longest_possible(slot, full)?;
+        self.refuse_in_need(slot)?;
         loop {
             freed.mark_unchanged();
             let need = self.measured.need(&slot.entry, context);
@@ -81,6 +106,52 @@ impl Models {
                 let _changed = tokio::time::timeout(until - waited, freed.changed()).await.is_ok();
             }
         }
+    }
+
+    /// Sets room aside for a model outside the resident ones, which may wait like a load; or says that it will not fit.
+    pub async fn reserve(&self, entry: &Entry, need: Need) -> Result<Reserved<'_>, HobError> {
+        let slot = Arc::new(Slot::new(entry.clone(), self.freed.clone()));
+        let (budget, daemon) = (self.budget(), resident_bytes(std::process::id()));
+        if need.total() + daemon > budget {
+            return Err(self.refuse_large(&slot, need, daemon, budget));
+        }
+        self.refuse_in_need(&slot)?;
+        let begin = Instant::now();
+        let mut freed = self.freed.subscribe();
+        lock(&self.guests).push(slot.clone());
+        let reserved = Reserved { models: self, slot: slot.clone() };
+        loop {
+            freed.mark_unchanged();
+            if let Some(loading) = self.set_aside(&slot, need) {
+                loading.keep();
+                return Ok(reserved);
+            }
+            if self.evict_for(&slot, need).await {
+                continue;
+            }
+            let waited = begin.elapsed();
+            if waited >= PATIENCE {
+                return Err(self.refuse_busy(&slot, need));
+            }
+            // Late or not, it is looked at again.
+            let _changed = tokio::time::timeout(PATIENCE - waited, freed.changed()).await.is_ok();
+        }
+    }
+
+    /// Nothing is loaded while the machine has no memory left: what was just freed would be taken again.
+    fn refuse_in_need(&self, slot: &Slot) -> Result<(), HobError> {
+        let readings = self.how.memory.read();
+        if !readings.is_exhausted() {
+            return Ok(());
+        }
+        let free = readings.free * 100.0;
+        let because = format!("only {free:.1}% of the memory was free");
+        self.decisions.record(Deed::Refused, &slot.entry.id, because, &[("free_percent", free)]);
+        let message = format!(
+            "{} is not loaded: only {free:.1}% of the memory is free; close something, then ask again",
+            slot.entry.id
+        );
+        Err(HobError::new(Kind::OutOfBudget, message))
     }
 
     fn wanted_context(&self, slot: &Slot) -> u32 {
@@ -181,6 +252,7 @@ impl Models {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::governor::psi::Gauge;
     use crate::models::Residency;
     use crate::models::catalogue::Entry;
     use crate::models::checks::Checks;
@@ -203,6 +275,7 @@ mod tests {
             cache: CacheSpec::default(),
             pinned: Vec::new(),
             smaller: false,
+            memory: Gauge::new(std::path::Path::new("/proc")),
             measured: None,
         };
         Models::new(how, Checks::open(folder.join("checks.json")), Arc::default())

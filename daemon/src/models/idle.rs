@@ -36,12 +36,7 @@ impl Models {
     async fn forget_dead(&self) {
         let slots: Vec<_> = lock(&self.slots).values().cloned().collect();
         for slot in slots {
-            // A slot that is loading is busy and certainly not forgotten.
-            if let Ok(mut loaded) = slot.loaded.try_lock()
-                && loaded.as_ref().is_some_and(|l| !l.host.is_alive())
-            {
-                *loaded = None;
-                slot.show_unloaded();
+            if slot.forget_if_dead() {
                 self.decisions.record(Deed::Ended, &slot.entry.id, "its process died".into(), &[]);
             }
         }
@@ -116,12 +111,20 @@ impl Models {
         join_all(unload).await;
     }
 
-    /// Ends every model's process, whoever waits for its answer.
+    /// Kills every model's process, whoever waits for its answer, for a load or for a measurement: they are told so.
     pub async fn end_all(&self, because: &str) {
-        let slots: Vec<_> = lock(&self.slots).values().filter(|slot| slot.seen().pid != 0).cloned().collect();
+        let mut slots: Vec<_> = lock(&self.slots).values().cloned().collect();
+        slots.extend(lock(&self.guests).iter().cloned());
         join_all(slots.iter().map(|slot| async move {
-            slot.end().await;
-            self.decisions.record(Deed::Ended, &slot.entry.id, because.to_string(), &[]);
+            let (id, held) = (&slot.entry.id, slot.held());
+            let told = format!(
+                "memory ran out ({because}), so hob ended {id} in the middle of this to free {} MiB; close something or \
+                 use a smaller model (hob model list), then ask again",
+                held >> 20
+            );
+            if slot.reclaim(told).await {
+                self.decisions.record(Deed::Ended, id, because.to_string(), &[("held_bytes", held as f64)]);
+            }
         }))
         .await;
     }

@@ -10,12 +10,13 @@ pub mod checks;
 pub mod embedder;
 pub mod evict;
 mod idle;
+mod limits;
 pub mod predict;
 pub mod reranker;
 mod residency;
 mod slot;
 pub mod store;
-mod threads;
 
+pub use budget::Reserved;
 pub use residency::{ModelStatus, Models, Residency};
 pub use slot::{Lease, ModelHost};

@@ -14,6 +14,8 @@ use std::sync::{Mutex, PoisonError};
 const BASE: u64 = 22 << 20;
 /// Bytes of buffers for computing, for each element of a hidden state: 128 tokens of a step, some states each, of 4.
 const COMPUTE_PER_WIDTH: u64 = 128 * 4 * 12;
+/// Tokens of a step while a model is measured.
+const MEASURED_STEP: u64 = 256;
 /// Contexts are made in multiples of so many tokens.
 const CELLS: u32 = 256;
 /// Room for a second context, which a chat model's process opens while it writes several answers.
@@ -69,6 +71,23 @@ pub fn estimate(entry: &Entry, context: u32) -> Need {
     let compute = u64::from(header.embedding_length) * COMPUTE_PER_WIDTH;
     let expected = BASE.saturating_add(entry.size).saturating_add(copy.min(entry.size)).saturating_add(kv);
     Need { expected: expected.saturating_add(compute), headroom }
+}
+
+/// What a process needs that measures the model alone: its steps are twice as long, and `scored` ones keep the scores
+/// of each token.
+pub fn measuring(entry: &Entry, context: u32, scored: bool) -> Need {
+    let Ok(header) = &entry.header else { return estimate(entry, context) };
+    let rows = if scored { MEASURED_STEP } else { 1 };
+    let scores = rows * u64::from(header.vocabulary) * 4;
+    let compute = u64::from(header.embedding_length) * COMPUTE_PER_WIDTH;
+    Need { expected: estimate(entry, context).expected.saturating_add(scores + compute), headroom: 0 }
+}
+
+/// What a process needs that writes the model with smaller weights: the file's pages, and the largest tensor as floats
+/// and in its new format.
+pub fn rewriting(entry: &Entry) -> Need {
+    let table = entry.header.as_ref().map_or(0, |h| u64::from(h.vocabulary) * u64::from(h.embedding_length));
+    Need { expected: BASE.saturating_add(entry.size).saturating_add(table.saturating_mul(6)), headroom: 0 }
 }
 
 /// What models have needed on this machine, by weights and context.

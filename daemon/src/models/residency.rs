@@ -2,12 +2,13 @@
 
 use super::catalogue::{self, Entry};
 use super::checks::Checks;
+use super::limits::HostLimits;
 use super::predict::{Measured, Need};
 use super::slot::{Hold, Lease, Loaded, ModelHost, Slot};
 use super::store::Chosen;
-use super::threads::HostThreads;
 use crate::decisions::{Decisions, Deed};
 use crate::error::{HobError, Kind};
+use crate::governor::psi::Gauge;
 use crate::governor::resident_bytes;
 use futures_util::future::join_all;
 use hob_engine::{CacheSpec, LoadSpec, ModelReply, ModelRequest, Role};
@@ -46,6 +47,8 @@ pub struct Residency {
     pub pinned: Vec<String>,
     /// A smaller chat model may answer when the default one does not fit.
     pub smaller: bool,
+    /// How short memory is.
+    pub memory: Gauge,
     /// Where it is kept what models have needed in memory; `None` for nowhere.
     pub measured: Option<PathBuf>,
 }
@@ -57,6 +60,8 @@ pub struct Models {
     checks: Checks,
     pub(super) decisions: Arc<Decisions>,
     pub(super) measured: Measured,
+    /// Models that are measured or quantized, each in a process beside those of `slots`.
+    pub(super) guests: Mutex<Vec<Arc<Slot>>>,
     /// Held while room is set aside.
     pub(super) room: Mutex<()>,
     /// Changes when room may have become free.
@@ -65,8 +70,8 @@ pub struct Models {
     pub(super) strict: AtomicBool,
     /// The conditions allow a smaller model than the wanted one, whatever the settings say.
     pub(super) saving: AtomicBool,
-    /// How many threads the hosts may use for the time being.
-    pub(super) threads: HostThreads,
+    /// What the hosts may do for the time being.
+    pub(super) limits: HostLimits,
     /// How many leases were ever given.
     leased: watch::Sender<u64>,
 }
@@ -95,11 +100,12 @@ impl Models {
     pub fn new(how: Residency, checks: Checks, decisions: Arc<Decisions>) -> Self {
         let models = Self {
             measured: Measured::open(how.measured.clone()),
-            threads: HostThreads::new(how.threads),
+            limits: HostLimits::new(how.threads),
             how,
             slots: Mutex::default(),
             checks,
             decisions,
+            guests: Mutex::default(),
             room: Mutex::default(),
             freed: Arc::new(watch::Sender::new(0)),
             strict: AtomicBool::new(false),
@@ -260,7 +266,7 @@ impl Models {
     async fn load(&self, slot: &Slot, role: Role, context: u32, need: Need) -> Result<Loaded, HobError> {
         let spec = HostSpec { kind: "model", program: self.how.program.clone(), args: Vec::new() };
         let host = Arc::new(ModelHost::spawn(&spec).await?);
-        slot.seen().pid = host.pid();
+        slot.runs(&host);
         let threads = if role == Role::Chat { self.how.threads } else { 0 };
         let cache = match role {
             Role::Chat => CacheSpec { fingerprint: slot.entry.fingerprint.clone(), ..self.how.cache.clone() },
@@ -273,7 +279,7 @@ impl Models {
                 ModelReply::Loaded(info) => {
                     let (pid, context, backend) = (host.pid(), info.context, &info.backend);
                     tracing::info!(id = slot.entry.id, pid, context, backend, "model loaded");
-                    self.threads.tell(&host).await;
+                    self.limits.tell(&host).await;
                     return Ok(Loaded { host, info, need });
                 }
                 ModelReply::Failed(error) => return Err(error.into()),

@@ -6,7 +6,7 @@ use crate::governor::resident_bytes;
 use hob_engine::{ModelInfo, ModelReply, ModelRequest, Role};
 use hob_link::supervisor::Host;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -43,6 +43,8 @@ pub(super) struct Loaded {
 pub(super) struct Seen {
     pub state: &'static str,
     pub pid: u32,
+    /// The link to it, from its start on.
+    pub host: Weak<ModelHost>,
     /// Which kernels run; empty unless loaded.
     pub backend: String,
     pub last_used: Instant,
@@ -107,6 +109,11 @@ pub(super) struct Loading<'a> {
 }
 
 impl Loading<'_> {
+    /// The slot stays as it is, and whoever has it ends that.
+    pub fn keep(mut self) {
+        self.done = true;
+    }
+
     pub fn done(mut self, loaded: &Loaded) {
         self.done = true;
         let mut seen = self.slot.seen();
@@ -126,7 +133,14 @@ impl Drop for Loading<'_> {
 
 impl Slot {
     pub fn new(entry: Entry, freed: Arc<watch::Sender<u64>>) -> Self {
-        let seen = Seen { state: "unloaded", pid: 0, backend: String::new(), last_used: Instant::now(), set_aside: 0 };
+        let seen = Seen {
+            state: "unloaded",
+            pid: 0,
+            host: Weak::new(),
+            backend: String::new(),
+            last_used: Instant::now(),
+            set_aside: 0,
+        };
         Self {
             entry,
             loaded: tokio::sync::Mutex::new(None),
@@ -148,13 +162,16 @@ impl Slot {
         self.seen().state == "loaded" && self.leases() == 0
     }
 
+    /// What its process holds.
+    pub fn held(&self) -> u64 {
+        let pid = self.seen().pid;
+        if pid == 0 { 0 } else { resident_bytes(pid) }
+    }
+
     /// What it holds, or what is set aside for it where that is more.
     pub fn committed(&self) -> u64 {
-        let (pid, set_aside) = {
-            let seen = self.seen();
-            (seen.pid, seen.set_aside)
-        };
-        set_aside.max(if pid == 0 { 0 } else { resident_bytes(pid) })
+        let set_aside = self.seen().set_aside;
+        set_aside.max(self.held())
     }
 
     /// Room has been set aside: from here on the slot counts as loading.
@@ -194,6 +211,31 @@ impl Slot {
         }
         self.show_unloaded();
         true
+    }
+
+    /// A process has been started for the model.
+    pub fn runs(&self, host: &Arc<ModelHost>) {
+        let mut seen = self.seen();
+        (seen.pid, seen.host) = (host.pid(), Arc::downgrade(host));
+    }
+
+    /// Kills the model's process for its memory, whoever uses or loads it; they are told why. False when there is none.
+    pub async fn reclaim(&self, because: String) -> bool {
+        let Some(host) = self.seen().host.upgrade().filter(|host| host.is_alive()) else { return false };
+        host.reclaim(because).await;
+        self.forget_if_dead();
+        true
+    }
+
+    /// Shows the model as unloaded when its process has died; whether it had. Whoever loads it sees that itself.
+    pub fn forget_if_dead(&self) -> bool {
+        let Ok(mut loaded) = self.loaded.try_lock() else { return false };
+        let is_dead = loaded.as_ref().is_some_and(|loaded| !loaded.host.is_alive());
+        if is_dead {
+            *loaded = None;
+            self.show_unloaded();
+        }
+        is_dead
     }
 
     /// Ends the model's process, whoever uses it. One that is still being loaded has nothing to write

@@ -30,6 +30,8 @@ pub struct PolicySettings {
     pub look_every_seconds: Spanned<u64>,
     /// Where the kernel's files about power and heat are.
     pub sysfs: Spanned<PathBuf>,
+    /// Where the kernel's files about memory are.
+    pub procfs: Spanned<PathBuf>,
 }
 
 impl Default for PolicySettings {
@@ -46,6 +48,7 @@ impl Default for PolicySettings {
             very_hot_celsius: set(0),
             look_every_seconds: Spanned::new(0..0, policy.look_every.as_secs()),
             sysfs: Spanned::new(0..0, policy.sysfs),
+            procfs: Spanned::new(0..0, policy.procfs),
         }
     }
 }
@@ -86,6 +89,7 @@ impl PolicySettings {
             },
             look_every: Duration::from_secs(*self.look_every_seconds.get_ref()),
             sysfs: self.sysfs.get_ref().clone(),
+            procfs: self.procfs.get_ref().clone(),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::host::PARENT_PID;
 use crate::passing;
 use crate::sandbox::Report;
 use crate::wire::{FromHost, Hello, ToHost, WireError, checked_len, encode};
+use rustix::process::Signal;
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -74,6 +75,14 @@ pub enum LinkError {
         /// Exit code or signal.
         how: String,
     },
+    /// The child was ended because memory ran out, by the daemon or by the kernel.
+    #[error("{because}")]
+    OutOfMemory {
+        /// Which host.
+        kind: &'static str,
+        /// One or two sentences: what was done and what to do.
+        because: String,
+    },
     /// The caller did not read its replies.
     #[error("the replies were not read in time, so the request was cancelled")]
     Stalled,
@@ -87,6 +96,24 @@ pub enum LinkError {
         /// The last failure.
         last: String,
     },
+}
+
+/// How a child ended.
+#[derive(Debug, Clone)]
+enum End {
+    /// By itself or by a signal: exit code or signal.
+    Died(String),
+    /// Since memory ran out: what is said to those who wait.
+    OutOfMemory(String),
+}
+
+impl End {
+    fn error(self, kind: &'static str) -> LinkError {
+        match self {
+            Self::Died(how) => LinkError::Died { kind, how },
+            Self::OutOfMemory(because) => LinkError::OutOfMemory { kind, because },
+        }
+    }
 }
 
 type Waiting<R> = Arc<Mutex<HashMap<u64, mpsc::Sender<Result<(R, bool), LinkError>>>>>;
@@ -111,8 +138,9 @@ pub struct Host<Q, R> {
     next_id: AtomicU64,
     to_child: mpsc::Sender<Outgoing<Q>>,
     waiting: Waiting<R>,
-    ended: watch::Receiver<Option<String>>,
-    kill: mpsc::Sender<()>,
+    ended: watch::Receiver<Option<End>>,
+    /// Ends the child at once; with the reason that is told when it is for its memory.
+    kill: mpsc::Sender<Option<String>>,
 }
 
 impl<Q, R> Host<Q, R>
@@ -153,8 +181,8 @@ where
         let replies =
             Replies { id, receiver, to_child: self.to_child.clone(), waiting: self.waiting.clone(), finished: false };
         // Death clears `waiting` once; a request inserted after that must not wait for ever.
-        if let Some(how) = self.ended.borrow().clone() {
-            return Err(LinkError::Died { kind: self.kind, how });
+        if let Some(end) = self.ended.borrow().clone() {
+            return Err(end.error(self.kind));
         }
         let outgoing = Outgoing { message: ToHost::Request { id, body }, file };
         self.to_child.send(outgoing).await.map_err(|_| self.died())?;
@@ -195,17 +223,27 @@ where
 
     /// Kills the child at once and waits until the kernel has reaped it.
     pub async fn kill(&self) {
+        self.kill_for(None).await;
+    }
+
+    /// The same for the memory that it holds: whoever waits for its replies gets [`LinkError::OutOfMemory`] with this
+    /// reason.
+    pub async fn reclaim(&self, because: String) {
+        self.kill_for(Some(because)).await;
+    }
+
+    async fn kill_for(&self, because: Option<String>) {
         let mut ended = self.ended.clone();
         // A full queue or a closed one means that its end is already under way.
-        let _already = self.kill.try_send(()).is_err();
+        let _already = self.kill.try_send(because).is_err();
         if ended.wait_for(Option::is_some).await.is_err() {
             tracing::debug!(kind = self.kind, pid = self.pid, "the child's watcher was already gone");
         }
     }
 
     fn died(&self) -> LinkError {
-        let how = self.ended.borrow().clone().unwrap_or_else(|| "closed its wire".into());
-        LinkError::Died { kind: self.kind, how }
+        let end = self.ended.borrow().clone();
+        end.unwrap_or_else(|| End::Died("closed its wire".into())).error(self.kind)
     }
 }
 
@@ -401,24 +439,32 @@ async fn watch_child<Q, R: DeserializeOwned>(
     mut from: OwnedReadHalf,
     waiting: Waiting<R>,
     to_child: mpsc::WeakSender<Outgoing<Q>>,
-    mut killed: mpsc::Receiver<()>,
-    ended: watch::Sender<Option<String>>,
+    mut killed: mpsc::Receiver<Option<String>>,
+    ended: watch::Sender<Option<End>>,
 ) {
-    let broken = tokio::select! {
-        broken = pump(&mut from, &waiting, &to_child) => broken,
+    let killed_before = oom_kills();
+    let known = tokio::select! {
+        broken = pump(&mut from, &waiting, &to_child) => broken.map(End::Died),
         // A dropped host closes the channel, which ends the child too.
-        _ = killed.recv() => Some("was killed by the daemon".to_string()),
+        because = killed.recv() => Some(match because.flatten() {
+            Some(because) => End::OutOfMemory(because),
+            None => End::Died("was killed by the daemon".into()),
+        }),
     };
     if let Err(error) = child.start_kill() {
         tracing::debug!(kind, %error, "the child had already ended");
     }
     let status = child.wait().await;
-    let how = broken.unwrap_or_else(|| status.map_or_else(|e| e.to_string(), describe));
-    tracing::debug!(kind, %how, "child ended");
-    ended.send_replace(Some(how.clone()));
+    let end = known.unwrap_or_else(|| match status {
+        Err(error) => End::Died(error.to_string()),
+        Ok(status) if was_killed(status) && oom_kills() > killed_before => End::OutOfMemory(out_of_memory(kind)),
+        Ok(status) => End::Died(describe(status)),
+    });
+    tracing::debug!(kind, ?end, "child ended");
+    ended.send_replace(Some(end.clone()));
     for (_, sender) in lock(&waiting).drain() {
         // A full queue belongs to a caller that does not read; the closed channel tells it.
-        let _told = sender.try_send(Err(LinkError::Died { kind, how: how.clone() })).is_ok();
+        let _told = sender.try_send(Err(end.clone().error(kind))).is_ok();
     }
 }
 
@@ -450,6 +496,25 @@ fn deliver<Q, R>(waiting: &Waiting<R>, to_child: &mpsc::WeakSender<Outgoing<Q>>,
     if last || !accepted {
         waiting.remove(&id);
     }
+}
+
+fn was_killed(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    status.signal() == Some(Signal::KILL.as_raw())
+}
+
+/// How many processes the kernel has ended for their memory, in all groups, since the machine started.
+fn oom_kills() -> u64 {
+    let counters = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
+    let count = counters.lines().find_map(|line| line.strip_prefix("oom_kill "));
+    count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+}
+
+fn out_of_memory(kind: &str) -> String {
+    format!(
+        "memory ran out, and the kernel ended the {kind} process while it worked on this; close something or use a \
+         smaller model, then ask again"
+    )
 }
 
 fn describe(status: ExitStatus) -> String {

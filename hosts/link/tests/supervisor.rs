@@ -42,6 +42,18 @@ async fn a_death_ends_every_waiting_request_and_says_how() {
 }
 
 #[tokio::test]
+async fn a_child_that_is_ended_for_its_memory_says_so_to_all_who_wait() {
+    let host = spawn("").await.expect("a host");
+    let mut waiting = host.request("never".into()).await.expect("a request");
+    host.reclaim("memory was short; ask again".into()).await;
+    let told =
+        |error| matches!(error, LinkError::OutOfMemory { because, .. } if because == "memory was short; ask again");
+    assert!(told(waiting.next().await.expect_err("ended")));
+    assert!(!host.is_alive());
+    assert!(told(host.ask("more".into()).await.expect_err("it is gone")));
+}
+
+#[tokio::test]
 async fn strangers_and_liars_are_refused_at_hello() {
     for how in ["early", "garbage", "stranger"] {
         assert!(matches!(spawn(how).await, Err(LinkError::Hello { .. })), "{how}");

@@ -132,7 +132,10 @@ impl<'m> Chat<'m> {
                     }
                     body => {
                         match body {
-                            ModelRequest::Limits { threads } => self.threads.limit(*threads),
+                            ModelRequest::Limits { threads, background } => {
+                                self.threads.limit(*threads);
+                                self.planner.hold(!background);
+                            }
                             ModelRequest::Trim { prompts } => self.trim(*prompts),
                             _ => {}
                         }
@@ -174,11 +177,16 @@ impl<'m> Chat<'m> {
 
     /// How long to wait for more: not at all while there is work. What else there is to do is done first.
     fn patience(&mut self) -> Duration {
-        let started = [&self.runs, &self.parked, &self.followers];
-        if !self.waiting.is_empty() || started.iter().any(|runs| !runs.is_empty()) {
+        let started = [&self.runs, &self.parked, &self.followers].into_iter().flatten().map(|run| &run.request);
+        let mut there = self.waiting.iter().map(|(request, _)| request).chain(started).peekable();
+        let is_empty = there.peek().is_none();
+        if there.any(|request| !self.planner.holds(request.priority)) {
             return Duration::ZERO;
         }
         self.threads.rest();
+        if !is_empty {
+            return NOTHING_TO_DO;
+        }
         self.lanes.settle();
         match (self.lanes.store().has_unwritten(), self.lanes.count()) {
             (true, _) => QUIET,

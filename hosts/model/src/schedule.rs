@@ -85,9 +85,21 @@ pub struct Plan {
 pub struct Planner {
     background_moved: Option<Instant>,
     turn: usize,
+    /// Background work rests until it is allowed again.
+    held: bool,
 }
 
 impl Planner {
+    /// Has background work rest from now on, whoever else is there, or lets it go on.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// Whether requests of this priority rest.
+    pub fn holds(&self, priority: Priority) -> bool {
+        self.held && priority == Priority::Background
+    }
+
     /// The next step over the running requests: the answers under way together, and a piece of the prompts. In each
     /// context at most its `most` tokens in all, and at most `together` answers.
     pub fn plan(&mut self, running: &[View], most: [usize; 2], together: usize, now: Instant) -> Plan {
@@ -138,7 +150,7 @@ impl Planner {
     /// Whose step it is: people's, unless there are none or background work has rested long enough.
     fn priority(&mut self, running: &[View], now: Instant) -> Priority {
         let has = |priority| running.iter().any(|view| view.priority == priority);
-        if !has(Priority::Background) {
+        if self.held || !has(Priority::Background) {
             self.background_moved = None;
             return Priority::Interactive;
         }
@@ -245,6 +257,21 @@ mod tests {
         assert!((2..=3).contains(&background), "{background}");
         let alone = Planner::default().plan(&running[1..], [128; 2], 8, start);
         assert_eq!(alone, Plan { parts: vec![(0, 1)], gives_way: true });
+    }
+
+    #[test]
+    fn held_background_work_has_no_step_at_all() {
+        let start = Instant::now();
+        let running = [view(Background, 1, false), view(Interactive, 1, false)];
+        let mut planner = Planner::default();
+        planner.hold(true);
+        for seconds in [0, 100] {
+            let now = start + Duration::from_secs(seconds);
+            assert_eq!(planner.plan(&running, [128; 2], 8, now).parts, [(1, 1)]);
+            assert_eq!(planner.plan(&running[..1], [128; 2], 8, now).parts, []);
+        }
+        planner.hold(false);
+        assert_eq!(planner.plan(&running[..1], [128; 2], 8, start).parts, [(0, 1)]);
     }
 
     #[test]

@@ -83,12 +83,14 @@ impl Wire {
         self.interrupt.clone()
     }
 
-    /// Everything that has arrived since this was asked before; waits up to `wait` for something. Clears the flag of
+    /// Everything that has arrived since this was asked before; waits up to `wait` for something, or for a cancel of what
+    /// runs. Clears the flag of
     /// [`Wire::interrupt`] first, so that whatever comes later sets it again. `None` when the host is to end.
     pub fn take(&self, wait: Duration) -> Option<Vec<Job>> {
         let mut queue = self.lock();
         if !wait.is_zero() {
-            let nothing = |queue: &mut Queue| !queue.closed && queue.waiting.is_empty();
+            let interrupted = || self.interrupt.load(Ordering::Relaxed);
+            let nothing = |queue: &mut Queue| !queue.closed && queue.waiting.is_empty() && !interrupted();
             let waited = self.arrived.wait_timeout_while(queue, wait, nothing);
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -162,11 +164,16 @@ impl Wire {
         // A request that has ended meanwhile has no flag any more.
         let Some(flag) = queue.flags.get(&id) else { return };
         flag.store(true, Ordering::Relaxed);
-        let waiting = queue.waiting.iter().position(|job| job.id == id).and_then(|at| queue.waiting.remove(at));
-        drop(queue);
-        match waiting {
-            Some(job) => self.finish(&job, cancelled(&job.body)),
-            None => self.interrupt.store(true, Ordering::Relaxed),
+        match queue.waiting.iter().position(|job| job.id == id).and_then(|at| queue.waiting.remove(at)) {
+            Some(job) => {
+                drop(queue);
+                self.finish(&job, cancelled(&job.body));
+            }
+            None => {
+                // It may rest, and nobody else be there. Under the lock, so that no waiting thread misses it.
+                self.interrupt.store(true, Ordering::Relaxed);
+                self.arrived.notify_all();
+            }
         }
     }
 

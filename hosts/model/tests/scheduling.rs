@@ -5,7 +5,7 @@ mod common;
 
 use common::{Answer, CHAT, ModelHost, ask, collect, generate, load, loaded, model, start};
 use hob_engine::{
-    CacheSpec, EngineError, Finish, GenerateSpec, LoadSpec, Message, ModelRequest, Persist, Priority, Role,
+    CacheSpec, EngineError, Finish, GenerateSpec, LoadSpec, Message, ModelReply, ModelRequest, Persist, Priority, Role,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -32,6 +32,30 @@ async fn several_answers_are_written_at_once() {
     }
     // What they left behind does no harm.
     assert!(generate(&host, ask("Why is the sky blue?")).await.unwrap().text.len() > 40);
+}
+
+async fn limit(host: &ModelHost, background: bool) {
+    let limited = host.ask(ModelRequest::Limits { threads: 0, background }).await.unwrap();
+    assert!(matches!(limited, ModelReply::Limited));
+}
+
+#[tokio::test]
+async fn held_background_work_rests_and_goes_on_and_can_be_cancelled() {
+    let Some((host, _)) = loaded(CHAT, Role::Chat, 0).await else { return };
+    let mut held = host.request(ModelRequest::Generate(background("Count to 1000.", 40))).await.unwrap();
+    assert!(matches!(held.next().await, Ok(Some(ModelReply::Delta(_)))));
+    limit(&host, false).await;
+    // One that comes later rests too, and whoever waits is served.
+    let late = begin(&host, background("Name a fruit.", 4)).await;
+    let dropped = host.request(ModelRequest::Generate(background("Name a tree.", 4))).await.unwrap();
+    let served = generate(&host, GenerateSpec { max_tokens: 30, ..ask("Why is the sky blue?") }).await.unwrap();
+    assert!(served.usage.completion_tokens > 10, "{served:?}");
+    drop(dropped);
+    let mut late = Box::pin(late);
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut late).await.is_err(), "it rests");
+    limit(&host, true).await;
+    assert!(late.await.unwrap().usage.completion_tokens > 0);
+    assert!(collect(held).await.unwrap().unwrap().usage.completion_tokens == 40);
 }
 
 #[tokio::test]

@@ -174,6 +174,15 @@ impl Vectors {
         Ok(())
     }
 
+    /// Rewrites the file when a tenth of it is dead; whether it did.
+    pub fn tidy(&mut self) -> Result<bool, IndexError> {
+        let due = self.dead >= FEWEST_DEAD && self.dead * 10 > self.slots.len();
+        if due {
+            self.compact()?;
+        }
+        Ok(due)
+    }
+
     fn usable(&self, query: &[f32]) -> Option<(f32, Vec<i8>)> {
         if query.len() == self.dim { dot::quantise(query) } else { None }
     }

@@ -144,6 +144,20 @@ fn compaction_keeps_the_living() {
 }
 
 #[test]
+fn tidying_is_for_what_a_flush_leaves() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut v = filled(dir.path(), 2_000);
+    assert!(!v.tidy().unwrap());
+    v.remove(&(0..150).collect::<Vec<_>>()).unwrap();
+    v.flush().unwrap();
+    let size = fs::metadata(only_file(dir.path())).unwrap().len();
+    assert!(v.tidy().unwrap());
+    assert!(fs::metadata(only_file(dir.path())).unwrap().len() < size);
+    assert_eq!((v.len(), v.contains(149), v.contains(150)), (1_850, false, true));
+    assert!(!v.tidy().unwrap());
+}
+
+#[test]
 fn another_embedder_starts_empty_and_the_old_vectors_go() {
     let dir = tempfile::tempdir().unwrap();
     drop(filled(dir.path(), 3));

@@ -145,10 +145,10 @@ pub trait Models {
     /// `threads u`, `handle_token s`.
     async fn quantize(&self, id: &str, format: &str, options: &Options) -> Result<OwnedObjectPath>;
     /// Starts measuring a model's speed; prefer `Hob::bench`. Options: `prompt_tokens u`, `answer_tokens u`, `rounds u`,
-    /// `threads u`, `handle_token s`.
+    /// `threads u`, `priority s`, `handle_token s`.
     async fn bench(&self, id: &str, options: &Options) -> Result<OwnedObjectPath>;
     /// Starts evaluating a model; prefer `Hob::evaluate`. Options: `text s` with `window u`, or `questions s`;
-    /// `threads u`, `handle_token s`.
+    /// `threads u`, `priority s`, `handle_token s`.
     async fn eval(&self, id: &str, options: &Options) -> Result<OwnedObjectPath>;
     /// Makes a model the default of its role.
     async fn set_default(&self, id: &str, options: &Options) -> Result<()>;

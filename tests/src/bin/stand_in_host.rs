@@ -5,7 +5,7 @@
 //! that it takes to end after it was told to.
 
 use hob_engine::{
-    EngineError, Finish, GenerateSpec, ModelInfo, ModelReply, ModelRequest, TokenLogprob, ToolCall, Usage,
+    EngineError, Finish, GenerateSpec, ModelInfo, ModelReply, ModelRequest, Priority, TokenLogprob, ToolCall, Usage,
 };
 use hob_link::host::{Limits, Replier, connect, harden};
 use hob_link::wire::ToHost;
@@ -44,13 +44,15 @@ struct Host {
     folder: PathBuf,
     replier: Replier<ModelReply>,
     running: Arc<Mutex<HashMap<u64, Arc<AtomicBool>>>>,
+    /// Background generations rest.
+    held: Arc<AtomicBool>,
 }
 
 fn main() {
     harden(&Limits::default()).expect("hardened");
     let (mut requests, replier) = connect::<ModelRequest, ModelReply>("model").expect("connected");
     let folder = std::env::var_os("HOB_STAND_IN").map(PathBuf::from).expect("HOB_STAND_IN");
-    let host = Host { folder, replier, running: Arc::default() };
+    let host = Host { folder, replier, running: Arc::default(), held: Arc::default() };
     let mut context = 0;
     while let Ok(Some(message)) = requests.receive() {
         match message {
@@ -66,8 +68,9 @@ fn main() {
                 let host = host.clone();
                 std::thread::spawn(move || host.generate(id, &spec, context, &flag));
             }
-            ToHost::Request { id, body: ModelRequest::Limits { threads } } => {
-                host.log(json!({"limits": {"threads": threads}}));
+            ToHost::Request { id, body: ModelRequest::Limits { threads, background } } => {
+                host.log(json!({"limits": {"threads": threads, "background": background}}));
+                host.held.store(!background, Ordering::Relaxed);
                 host.finish(id, ModelReply::Limited);
             }
             ToHost::Request { id, body: ModelRequest::Trim { prompts } } => {
@@ -129,6 +132,12 @@ impl Host {
         }
         let times = script.times.max(usize::from(!script.say.is_empty()));
         for _ in 0..times {
+            while spec.priority == Priority::Background && self.held.load(Ordering::Relaxed) {
+                if cancelled.load(Ordering::Relaxed) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
             if cancelled.load(Ordering::Relaxed) {
                 return done(Finish::Cancelled, prompt, 0, Vec::new());
             }

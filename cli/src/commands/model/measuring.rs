@@ -38,6 +38,9 @@ pub struct Quantize {
     /// Use this many threads
     #[arg(long, value_name = "N")]
     threads: Option<u32>,
+    /// Wait until the machine is on mains power and nobody uses it
+    #[arg(long)]
+    when_idle: bool,
 }
 
 /// Arguments of `hob model bench`.
@@ -124,6 +127,7 @@ async fn follow(request: Request, screen: &Screen) -> Result<Value, Failure> {
 pub async fn quantize(args: &Quantize, hob: &Hob, screen: &Screen) -> Result<(), Failure> {
     let options = Options::new()
         .with("requantize", args.requantize)
+        .with("priority", if args.when_idle { "background" } else { "interactive" })
         .with_some("name", args.name.clone())
         .with_some("threads", args.threads);
     let made = follow(hob.quantize(&args.id, &args.format, options).await?, screen).await?;

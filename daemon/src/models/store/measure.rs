@@ -2,18 +2,17 @@
 
 use super::{Progress, Store, record};
 use crate::error::{HobError, Kind};
-use crate::governor::Conditions;
 use crate::models::ModelHost;
 use crate::models::catalogue::Entry;
-use hob_engine::measure::{FORMATS, MeasureSpec, Measured, Measurement, Question, Speed, format};
+use crate::models::predict::{self, Need};
+use hob_engine::measure::{FORMATS, MeasureSpec, Measured, Measurement, Question, Speed, beside, format};
 use hob_engine::{CacheSpec, LoadSpec, ModelReply, ModelRequest, Role};
 use hob_link::fetch::Record;
 use hob_link::supervisor::HostSpec;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// The weights, their repacked copies and the buffers, against the file's size.
-const OVERHEAD: f64 = 1.4;
 /// Most questions of one evaluation.
 const MOST_QUESTIONS: usize = 20_000;
 /// Tokens that a question needs.
@@ -65,7 +64,9 @@ impl Store {
             rounds: how.rounds,
         };
         let load = load(&entry, context, how.threads);
-        match self.measure("measuring", &format!("Measuring {}", entry.id), MeasureSpec { load, what }, tell).await? {
+        let words = format!("Measuring {}", entry.id);
+        let need = predict::measuring(&entry, context, false);
+        match self.measure(&entry, need, ("measuring", &words), MeasureSpec { load, what }, tell).await? {
             Measured::Speed(speed) => Ok(speed),
             other => Err(unexpected(&other)),
         }
@@ -88,7 +89,8 @@ impl Store {
             Evaluation::Questions(all) => (QUESTION_CONTEXT, Measurement::Choices(all)),
         };
         let spec = MeasureSpec { load: load(&entry, context, threads), what };
-        self.measure("evaluating", &format!("Evaluating {}", entry.id), spec, tell).await
+        let (need, words) = (predict::measuring(&entry, context, true), format!("Evaluating {}", entry.id));
+        self.measure(&entry, need, ("evaluating", &words), spec, tell).await
     }
 
     /// Writes a model with smaller weights, beside the old one.
@@ -110,7 +112,8 @@ impl Store {
         self.must_have_room((parameters as f64 * bits / 8.0) as u64)?;
         let what = Measurement::Quantize { to: path.clone(), format: wanted.into(), requantize };
         let spec = MeasureSpec { load: load(&entry, 0, threads), what };
-        match self.measure("quantizing", &format!("Quantizing {} to {wanted}", entry.id), spec, tell).await? {
+        let words = format!("Quantizing {} to {wanted}", entry.id);
+        match self.measure(&entry, predict::rewriting(&entry), ("quantizing", &words), spec, tell).await? {
             Measured::Quantized(bytes) => {
                 self.note(&path, bytes, format!("{} quantized to {wanted}", entry.id))?;
                 self.models.refresh();
@@ -120,17 +123,25 @@ impl Store {
         }
     }
 
+    /// Has it done in a process of its own, for which room is set aside like for a load.
     async fn measure(
         &self,
-        stage: &'static str,
-        words: &str,
+        entry: &Entry,
+        need: Need,
+        (stage, words): (&'static str, &str),
         spec: MeasureSpec,
         tell: mpsc::Sender<Progress>,
     ) -> Result<Measured, HobError> {
         let busy = |_| HobError::new(Kind::Busy, "another model is being measured or quantized; try again after that");
         let _alone = self.measuring.try_lock().map_err(busy)?;
         let host = HostSpec { kind: "model", program: self.setup.model_host.clone(), args: Vec::new() };
-        let host = ModelHost::spawn(&host).await?;
+        let room = self.models.reserve(entry, need).await?;
+        let _unfinished = match &spec.what {
+            Measurement::Quantize { to, .. } => Some(Unfinished(beside(to))),
+            _ => None,
+        };
+        let host = Arc::new(ModelHost::spawn(&host).await?);
+        room.runs(&host);
         // Dropped with the host, which ends the process with whatever it does.
         let mut replies = host.request(ModelRequest::Measure(spec)).await?;
         while let Some(reply) = replies.next().await? {
@@ -159,7 +170,7 @@ impl Store {
         }
     }
 
-    /// A chat model that fits the memory that is free.
+    /// A chat model.
     fn measurable(&self, id: &str) -> Result<Entry, HobError> {
         let entry = self.find(id)?;
         if entry.role != Role::Chat {
@@ -167,15 +178,6 @@ impl Store {
             return Err(HobError::invalid(format!(
                 "{id} is a model for {role}; only chat models can be measured so far"
             )));
-        }
-        let (need, free) = ((entry.size as f64 * OVERHEAD) as u64, Conditions::read().memory_available);
-        if need > free {
-            let (need, free) = (need >> 20, free >> 20);
-            let message = format!(
-                "{} needs about {need} MiB, but {free} MiB of memory are free; close something and try again",
-                entry.id
-            );
-            return Err(HobError::new(Kind::OutOfBudget, message));
         }
         Ok(entry)
     }
@@ -210,6 +212,20 @@ impl Store {
         let record = Record { bytes, origin, ..Record::default() };
         let Some(to) = record::path(&self.setup.folder, path) else { return Ok(()) };
         crate::json_file::write(&to, &record).map_err(|e| HobError::internal(format!("{}: {e}", to.display())))
+    }
+}
+
+/// A file that a process which was ended has left half written; it goes with this.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        match std::fs::remove_file(&self.0) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%error, path = %self.0.display(), "an unfinished file stays");
+            }
+            _ => {}
+        }
     }
 }
 

@@ -110,7 +110,7 @@ fn accept(job: Job, role: Role, shared: &Shared<'_>, lanes: &Lanes) {
         (ModelRequest::Rerank { query, interactive, .. }, Role::Reranker) => {
             (Some(shared.inputs.query(query)), *interactive)
         }
-        (ModelRequest::Limits { threads }, _) => {
+        (ModelRequest::Limits { threads, .. }, _) => {
             // What people wait for is soon done and uses what it can get.
             lanes.bulk.limit(*threads as usize);
             return shared.wire.finish(&job, ModelReply::Limited);

@@ -6,12 +6,12 @@
 use super::Progress;
 use crate::logs;
 use hob_engine::gguf;
-use hob_engine::measure::{Measured, format};
+use hob_engine::measure::{Measured, beside, format};
 use hob_engine::{EngineError, LoadSpec};
 use llama_cpp_sys_2 as sys;
 use std::ffi::CString;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -52,11 +52,6 @@ pub fn run(
         tracing::warn!(%error, path = %part.display(), "an unfinished file stays");
     }
     Ok(Measured::Quantized(bytes?))
-}
-
-fn beside(to: &Path) -> PathBuf {
-    let name = to.file_name().unwrap_or_default().to_string_lossy();
-    to.with_file_name(format!(".{name}.quantizing"))
 }
 
 /// llama.cpp's own function can't be interrupted: who loses patience ends this process.

@@ -1,23 +1,24 @@
-//! How many threads the models' processes may use for the time being.
+//! What the models' processes may do for the time being: how many threads, and background work or not.
 //!
-//! Owns: the limit, and that every process knows it: those that run when it changes and those that start later.
+//! Owns: the limits, and that every process knows them: those that run when they change and those that start later.
 
 use super::{ModelHost, Models};
 use futures_util::future::join_all;
 use hob_engine::{ModelReply, ModelRequest};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// The limit, in percent of the threads that the settings allow.
-pub(super) struct HostThreads {
+/// The limits: threads in percent of those that the settings allow, and whether background work rests.
+pub(super) struct HostLimits {
     most: u32,
     percent: AtomicU32,
+    held: AtomicBool,
 }
 
-impl HostThreads {
+impl HostLimits {
     /// No limit; `set` is the settings' number of threads, 0 for all cores.
     pub(super) fn new(set: u32) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
-        Self { most: if set == 0 { cores() } else { set }, percent: AtomicU32::new(100) }
+        Self { most: if set == 0 { cores() } else { set }, percent: AtomicU32::new(100), held: AtomicBool::new(false) }
     }
 
     /// The number of threads that the limit leaves; 0 when there is none.
@@ -30,13 +31,14 @@ impl HostThreads {
 
     /// Tells a process. One that has just been started needs it only when there is a limit.
     pub(super) async fn tell(&self, host: &ModelHost) {
-        if self.allowed() != 0 {
+        if self.allowed() != 0 || self.held.load(Ordering::Acquire) {
             self.send(host).await;
         }
     }
 
     async fn send(&self, host: &ModelHost) {
-        match host.ask(ModelRequest::Limits { threads: self.allowed() }).await {
+        let limits = ModelRequest::Limits { threads: self.allowed(), background: !self.held.load(Ordering::Acquire) };
+        match host.ask(limits).await {
             Ok(ModelReply::Limited) => {}
             Ok(other) => tracing::error!(?other, "a model's process answered a limit with something else"),
             // Its death is told to those who wait for its answers.
@@ -46,12 +48,14 @@ impl HostThreads {
 }
 
 impl Models {
-    /// Lets all models' processes use so many percent of the threads that the settings allow; returns when they know.
-    pub async fn limit_threads(&self, percent: u32) {
-        self.threads.percent.store(percent, Ordering::Release);
-        // A process that is loaded meanwhile reads the new limit or is waited for here.
+    /// Lets all models' processes use so many percent of the threads that the settings allow, and do background work or
+    /// not; returns when they know.
+    pub async fn limit(&self, threads_percent: u32, background: bool) {
+        self.limits.percent.store(threads_percent, Ordering::Release);
+        self.limits.held.store(!background, Ordering::Release);
+        // A process that is loaded meanwhile reads the new limits or is waited for here.
         let hosts = self.hosts().await;
-        join_all(hosts.iter().map(|host| self.threads.send(host))).await;
+        join_all(hosts.iter().map(|host| self.limits.send(host))).await;
     }
 }
 
@@ -62,7 +66,7 @@ mod tests {
     #[test]
     fn a_share_of_the_threads_is_at_least_one() {
         let allowed = |most, percent| {
-            let threads = HostThreads::new(most);
+            let threads = HostLimits::new(most);
             threads.percent.store(percent, Ordering::Release);
             threads.allowed()
         };
