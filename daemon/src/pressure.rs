@@ -16,30 +16,46 @@ const RESIDENT: Duration = Duration::from_millis(500);
 const LIMITED: Duration = Duration::from_millis(100);
 /// The same while there is little to give back.
 const AT_REST: Duration = Duration::from_secs(10);
+/// With so much free it is not short of memory yet.
+const PLENTY: f64 = 0.2;
 /// How long critical pressure lasts before answers are ended.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// Watches the machine's memory, and acts, for as long as the daemon runs.
 pub async fn watch(daemon: &Daemon) {
     let (feed, mut ladder) = (Feed::new(daemon.governor.gauge()), Ladder::default());
-    let mut limited = false;
+    let (mut last, mut limited, mut wanted): (Option<(Instant, Readings)>, _, Option<Instant>) = (None, false, None);
     let mut critical: Option<Instant> = None;
+    let mut leased = daemon.models.leased();
     let (mut conditions, mut warned) = (daemon.governor.watch(), 0);
     loop {
+        let resident = daemon.models.any_resident() || wanted.is_some_and(|at| at.elapsed() < AT_REST);
         let pause = match ladder.step() {
-            _ if limited && daemon.models.any_resident() => LIMITED,
-            Step::Calm if daemon.models.any_resident() => RESIDENT,
+            _ if limited && resident => LIMITED,
+            Step::Calm if resident => RESIDENT,
             Step::Calm => AT_REST,
             _ => UNDER_PRESSURE,
         };
         let mut readings = tokio::select! {
             readings = feed.next(pause) => readings,
+            // From here on there will be something to give back.
+            Ok(()) = leased.changed(), if pause == AT_REST => {
+                wanted = Some(Instant::now());
+                feed.now()
+            }
             _ = conditions.wait_for(|now| now.low_memory_warning > warned) => feed.now(),
         };
-        limited = readings.limited;
         warned = conditions.borrow().low_memory_warning;
         readings.warning = warned;
-        if let Some((before, after)) = ladder.advance(&readings, Instant::now()) {
+        limited = readings.limited;
+        let now = Instant::now();
+        // What hob takes itself, for a load, is no sign of what others will.
+        let this = (!daemon.models.any_loading()).then_some((now, readings));
+        if let (Some((at, earlier)), Some(_)) = (last, this) {
+            readings = readings.after(&earlier, now - at);
+        }
+        last = this;
+        if let Some((before, after)) = ladder.advance(&readings, now) {
             change(daemon, before, after, &readings).await;
         } else if ladder.step() >= Step::UnloadIdle {
             daemon.models.unload_unused(why(&readings), ladder.step() == Step::Critical).await;
@@ -83,8 +99,10 @@ async fn change(daemon: &Daemon, before: Step, after: Step, readings: &Readings)
 
 /// As a clause that follows "because".
 fn why(readings: &Readings) -> &'static str {
-    match readings.stalled {
-        true => "other programs were waiting for memory",
-        false => "the machine was short of memory",
+    match readings {
+        _ if readings.stalled => "other programs were waiting for memory",
+        _ if readings.free < PLENTY => "the machine was short of memory",
+        _ if readings.warning > 0 => "the system warned that memory was low",
+        _ => "another program was taking memory fast",
     }
 }

@@ -5,6 +5,7 @@ use hob_tests::Scene;
 use hob_tests::dbusmock::Seen;
 use hob_tests::stand_in::StandIn;
 use serde_json::json;
+use std::time::Duration;
 
 /// A scene whose machine has so much free memory of 4 GB as `free` says last, in percent.
 async fn scene(free: u64) -> (Scene, StandIn) {
@@ -25,6 +26,14 @@ fn set_free(scene: &Scene, percent: u64) {
     std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, &file)).expect("written");
 }
 
+/// Lets free memory shrink so slowly that nobody has to hurry.
+async fn sink(scene: &Scene, from: u64, to: u64) {
+    for percent in (to..from).rev() {
+        set_free(scene, percent);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 fn endless() -> String {
     json!({"say": "x", "times": 100_000, "every_ms": 20}).to_string()
 }
@@ -39,15 +48,15 @@ async fn told(hob: &Hob, what: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_step_acts_is_told_and_is_undone() {
-    let (scene, stand_in) = scene(50).await;
+    let (scene, stand_in) = scene(22).await;
     let hob = Hob::over(scene.connect().await.expect("the bus"));
     let mut seen = Seen::of(&scene).await.expect("conditions");
     hob.complete("Hi", &plain()).await.expect("an answer");
-    set_free(&scene, 19);
+    sink(&scene, 22, 19).await;
     seen.until(json!({"memory_step": 1, "background_allowed": true})).await.expect("step 1");
     let trims = stand_in.wait_for("trim", 1).expect("free memory goes back");
     assert_eq!(trims[0]["trim"]["prompts"], false);
-    set_free(&scene, 11);
+    sink(&scene, 19, 11).await;
     seen.until(json!({"memory_step": 3, "background_allowed": false, "embedding_allowed": false}))
         .await
         .expect("step 3");
@@ -68,6 +77,17 @@ async fn each_step_acts_is_told_and_is_undone() {
     seen.until(json!({"memory_step": 0, "background_allowed": true, "embedding_allowed": true})).await.expect("calm");
     let changes = told(&hob, "what changed?").await;
     assert!(changes.contains("there is enough memory again"), "{changes}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_takes_memory_fast_gets_it_before_there_is_none() {
+    let (scene, stand_in) = scene(90).await;
+    let hob = Hob::over(scene.connect().await.expect("the bus"));
+    hob.complete("Hi", &plain()).await.expect("an answer");
+    set_free(&scene, 30);
+    stand_in.wait_for("shutdown", 1).expect("what nobody uses goes");
+    let why = told(&hob, "why was stand-in unloaded?").await;
+    assert!(why.contains("another program was taking memory fast"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 const CALM: Duration = Duration::from_secs(3);
 /// Free shares below which steps 1 to 6 begin.
 const FREE: [f64; 6] = [0.20, 0.15, 0.12, 0.10, 0.06, 0.03];
+/// A program that takes memory so fast that the rest lasts no longer than this gets it in time...
+const LASTS: Duration = Duration::from_secs(1);
+/// ... when no more than this share is free.
+const SCARCE: f64 = 0.5;
 /// Of 100 s, so many in which all tasks waited for memory are critical.
 const ALL_WAIT: f64 = 40.0;
 
@@ -62,6 +66,8 @@ pub struct Readings {
     pub all_wait: f64,
     /// Free memory of the machine or of the own control group, whichever is the smaller share; 0 to 1.
     pub free: f64,
+    /// So long the free memory lasts if others go on to take it as fast; `None` where they don't or nobody knows.
+    pub lasts: Option<Duration>,
     /// A control group has a limit of its own, which a program in it may reach within a moment.
     pub limited: bool,
     /// LowMemoryMonitor's last warning: 50 low, 100 medium, 255 critical; 0 for none.
@@ -69,6 +75,14 @@ pub struct Readings {
 }
 
 impl Readings {
+    /// The same, with how long what is free lasts, as it was more so long ago.
+    pub fn after(self, earlier: &Self, elapsed: Duration) -> Self {
+        let taken = earlier.free - self.free;
+        let lasts = elapsed.as_secs_f64() * self.free / taken;
+        let lasts = Some(lasts).filter(|_| taken > 0.0).and_then(|lasts| Duration::try_from_secs_f64(lasts).ok());
+        Self { lasts, ..self }
+    }
+
     /// Next to nothing is free.
     pub fn is_exhausted(&self) -> bool {
         self.free < FREE[FREE.len() - 1]
@@ -88,7 +102,9 @@ impl Readings {
             100..255 => Step::UnloadIdle,
             255 => Step::Refuse,
         };
-        by_free.max(by_stall).max(by_warning)
+        let is_short = self.free < SCARCE && self.lasts.is_some_and(|lasts| lasts <= LASTS);
+        let by_rate = if is_short { Step::UnloadIdle } else { Step::Calm };
+        by_free.max(by_stall).max(by_warning).max(by_rate)
     }
 }
 
@@ -143,6 +159,17 @@ mod tests {
         let warned = |warning| Readings { warning, ..free(0.5) }.wanted();
         assert_eq!([50, 100, 255].map(warned), [Step::StopBackground, Step::UnloadIdle, Step::Refuse]);
         assert_eq!(Readings { all_wait: 50.0, ..free(0.5) }.wanted(), Step::Critical);
+    }
+
+    #[test]
+    fn a_program_that_takes_memory_fast_is_seen_before_it_has_taken_all() {
+        let step = |before, after, ms| free(after).after(&free(before), Duration::from_millis(ms)).wanted();
+        // 0.04 in 100 ms: the rest lasts 1.1 s and 0.9 s.
+        assert_eq!([step(0.48, 0.44, 100), step(0.40, 0.36, 100)], [Step::Calm, Step::UnloadIdle]);
+        // Slower, with plenty left, given back, unchanged, or at the same moment.
+        let others = [step(0.40, 0.36, 500), step(0.95, 0.60, 100), step(0.30, 0.40, 100), step(0.3, 0.3, 100)];
+        assert_eq!(others, [Step::Calm; 4]);
+        assert_eq!(step(0.40, 0.36, 0), Step::UnloadIdle);
     }
 
     #[test]

@@ -45,6 +45,7 @@ impl Gauge {
             stalled: false,
             all_wait: all_wait(&self.pressure).max(own),
             free: machine.min(groups.free()),
+            lasts: None,
             limited: groups.is_limited(),
             warning: 0,
         }

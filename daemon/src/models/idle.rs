@@ -66,6 +66,12 @@ impl Models {
         lock(&self.slots).values().any(|slot| slot.seen().state != "unloaded")
     }
 
+    /// Whether hob is about to take memory for a model.
+    pub fn any_loading(&self) -> bool {
+        let guests = !lock(&self.guests).is_empty();
+        guests || lock(&self.slots).values().any(|slot| slot.seen().state == "loading")
+    }
+
     /// Has every model's process give back memory that it can do without, `prompts` it has evaluated among it.
     pub async fn trim(&self, prompts: bool) {
         let slots: Vec<_> = lock(&self.slots).values().cloned().collect();

@@ -253,7 +253,10 @@ impl Models {
         if let Some(running) = loaded.as_ref().filter(|l| l.host.is_alive()) {
             return Ok(running.clone());
         }
-        *loaded = None;
+        if loaded.take().is_some() {
+            // Its process died: what was set aside for it is free.
+            slot.show_unloaded();
+        }
         let room = self.make_room(slot).await?;
         let fresh = self.load(slot, role, room.context, room.need).await?;
         room.loading.done(&fresh);
