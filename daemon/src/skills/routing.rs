@@ -3,6 +3,7 @@
 //! Owns: the routers over what is installed, built when first needed. The ranking itself is in
 //! [`super::router`], the arguments come from [`super::slots`].
 
+use super::process::SkillProcess;
 use super::router::{self, Outcome, RoutedIntent, Router, Vectors};
 use super::{Skills, examples, needs_confirmation, slots};
 use crate::error::{HobError, Kind};
@@ -71,10 +72,12 @@ pub(super) struct RouterCell(tokio::sync::Mutex<Option<Arc<Routers>>>);
 struct Routers {
     /// The embedder the vectors came from; empty without one.
     embedder: String,
+    /// Of the registry that they were built from.
+    generation: u64,
     skills: Router,
     chat: Router,
     /// Skill and intent of each of the router's indices.
-    intents: Vec<(usize, String)>,
+    intents: Vec<(Arc<SkillProcess>, String)>,
 }
 
 impl Skills {
@@ -110,8 +113,8 @@ impl Skills {
     }
 
     fn filled(&self, routers: &Routers, index: usize, score: f32, text: &str) -> Option<RoutedCall> {
-        let (skill, name) = routers.intents.get(index)?;
-        let manifest = &self.installed.get(*skill)?.skill.manifest;
+        let (process, name) = routers.intents.get(index)?;
+        let manifest = &process.skill.manifest;
         let intent = manifest.intent(name)?;
         let language = router::text::language(text).unwrap_or("en");
         let examples: Vec<Example> = intent.examples.values().flatten().cloned().collect();
@@ -147,7 +150,9 @@ impl Skills {
         let mut cell = self.router.0.lock().await;
         let entry = self.models.default_entry(Role::Embedding);
         let embedder = entry.as_ref().map(|e| format!("{}-{}", e.id, e.fingerprint)).unwrap_or_default();
-        if let Some(routers) = cell.as_ref().filter(|routers| routers.embedder == embedder) {
+        let generation = self.generation();
+        let good = |routers: &&Arc<Routers>| routers.embedder == embedder && routers.generation == generation;
+        if let Some(routers) = cell.as_ref().filter(good) {
             return routers.clone();
         }
         let languages = entry.map(|e| e.languages).unwrap_or_default();
@@ -164,17 +169,19 @@ impl Skills {
             }
         };
         let skills = Router::build(&intents, &vectors).with_head();
-        let routers = Routers { embedder, skills, chat: Router::build(&chat, &vectors), intents: positions };
+        let routers =
+            Routers { embedder, generation, skills, chat: Router::build(&chat, &vectors), intents: positions };
         cell.insert(Arc::new(routers)).clone()
     }
 
-    fn routed_intents(&self) -> (Vec<RoutedIntent>, Vec<(usize, String)>) {
-        let of_skill = |(at, skill): (usize, &Arc<super::SkillProcess>)| {
-            let manifest = &skill.skill.manifest;
+    fn routed_intents(&self) -> (Vec<RoutedIntent>, Vec<(Arc<SkillProcess>, String)>) {
+        let of_skill = |process: &Arc<SkillProcess>| {
+            let manifest = &process.skill.manifest;
             let routed = manifest.intents.iter().filter(|intent| intent.is_routed());
-            routed.map(|intent| (routed_intent(&manifest.id, intent), (at, intent.name.clone()))).collect::<Vec<_>>()
+            let placed = routed.map(|i| (routed_intent(&manifest.id, i), (process.clone(), i.name.clone())));
+            placed.collect::<Vec<_>>()
         };
-        self.installed.iter().enumerate().flat_map(of_skill).unzip()
+        self.registry().installed.iter().filter(|process| self.is_usable(process)).flat_map(of_skill).unzip()
     }
 
     async fn vectors(
