@@ -82,6 +82,14 @@ class Call:
         """What the user set for this skill in hob.toml: a dictionary."""
         return self._context.get("settings") or {}
 
+    def place(self, name):
+        """The path of a place that read or write under [permissions] lists, e.g. "xdg:documents"."""
+        places = self._context.get("places") or {}
+        if name not in places:
+            raise SkillError(f"This skill was not granted {name}.", "permission_denied",
+                             "List it under [permissions] in skill.toml.")
+        return places[name]
+
     def complete(self, prompt, system=None, max_tokens=None, schema=None):
         """A text by hob's language model; needs model = true under [permissions]."""
         wanted = {"prompt": prompt, "system": system, "max_tokens": max_tokens, "schema": schema}
@@ -151,9 +159,11 @@ class Skill:
             traceback.print_exc()
             return SkillError(f"The skill broke down: {error!r}.", "bug", "Please report it to its author.").result()
 
-    def test(self, intent, storage, answers=None, **arguments):
-        """Carries out an intent without hob, for tests. `answers` are functions by name ("model.complete")."""
-        context = {"storage": str(storage), "request": None, "locale": "en", "settings": {}}
+    def test(self, intent, storage, answers=None, places=None, settings=None, request=None, **arguments):
+        """Carries out an intent without hob, for tests. `answers` are functions by name ("model.complete"), `places`
+        the paths of what the manifest lists under [permissions]."""
+        context = {"storage": str(storage), "request": request, "locale": "en", "settings": settings or {},
+                   "places": {name: str(path) for name, path in (places or {}).items()}}
         return self.carry_out(Call(0, intent, arguments, context, _NoLink(answers or {})))
 
 
@@ -253,7 +263,7 @@ def _outside(request):
     if not number:
         raise SkillError("This skill may reach nothing outside of it.", "permission_denied",
                          "List the host or bus name under [permissions] in skill.toml.")
-    proxy = socket.socket(fileno=os.dup(int(number)))
+    proxy = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=os.dup(int(number)))
     try:
         proxy.send(request.encode())
         text, ancillary, _, _ = proxy.recvmsg(512, socket.CMSG_SPACE(4))

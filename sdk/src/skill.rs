@@ -5,6 +5,7 @@
 use crate::result::{CallResult, Outcome, SkillError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -45,6 +46,9 @@ pub struct Context {
     /// What the user set for this skill under `[skills.settings."ID"]` in hob.toml.
     #[serde(default = "no_settings")]
     pub settings: Value,
+    /// The places that were granted, as the manifest writes them, with their paths.
+    #[serde(default)]
+    pub places: BTreeMap<String, PathBuf>,
     /// Numbers the call; absent while the skill is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<u64>,
@@ -74,6 +78,7 @@ impl Context {
             request: None,
             now: None,
             settings: no_settings(),
+            places: BTreeMap::new(),
             call: None,
             services: None,
             proxy: None,
@@ -83,6 +88,17 @@ impl Context {
     /// The skill's own folder, as [`Context::storage`].
     pub fn storage(&self) -> &Path {
         &self.storage
+    }
+
+    /// The path of a place that `read` or `write` under `[permissions]` lists, e.g. `xdg:documents`.
+    ///
+    /// # Errors
+    /// `permission_denied`, when the manifest does not list it.
+    pub fn place(&self, name: &str) -> Result<&Path, SkillError> {
+        self.places.get(name).map(PathBuf::as_path).ok_or_else(|| {
+            SkillError::new("permission_denied", format!("This skill was not granted {name}."))
+                .suggest("List it under [permissions] in skill.toml.")
+        })
     }
 
     /// What the user set for this skill, as the skill's own type; what is not set takes that type's defaults.

@@ -172,7 +172,7 @@ mod tests {
         let (before, after) = (at("2026-11-25T06:59:50+00:00[UTC]"), at("2026-11-25T07:00:00+00:00[UTC]"));
         assert!(came_due(&seven, &before, &after) && !came_due(&seven, &after, &at("2026-11-25T07:00:30+00:00[UTC]")));
         assert!(came_due(&seven, &at("2026-11-20T08:00:00+00:00[UTC]"), &at("2026-11-25T06:00:00+00:00[UTC]")));
-        assert_eq!(until_next(&[seven.clone()], &before), Duration::from_secs(10));
+        assert_eq!(until_next(std::slice::from_ref(&seven), &before), Duration::from_secs(10));
         assert_eq!(until_next(&[seven], &after), LOOK_AGAIN);
     }
 }

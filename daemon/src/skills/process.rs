@@ -16,6 +16,7 @@ use hob_link::skill::{Grants, Load, Program, SkillReply, SkillRequest, Tool};
 use hob_link::supervisor::{Host, HostSpec, LinkError, Replies};
 use hob_sdk::manifest::{Kind, Recycle};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -420,7 +421,20 @@ impl SkillProcess {
 
     fn context(&self, request: &str) -> Value {
         let request = (!request.is_empty()).then_some(request);
-        json!({"request": request, "locale": locale(), "time_zone": time_zone(), "settings": self.settings})
+        json!({
+            "request": request,
+            "locale": locale(),
+            "time_zone": time_zone(),
+            "settings": self.settings,
+            "places": self.places(),
+        })
+    }
+
+    /// The granted places with their paths, so that a skill need not find the user's folders by itself.
+    fn places(&self) -> BTreeMap<&str, PathBuf> {
+        let granted = &self.skill.manifest.permissions;
+        let all = granted.read.iter().chain(&granted.write);
+        all.filter_map(|place| Some((place.as_str(), places::path(place)?))).collect()
     }
 
     fn result(&self, intent: &str, json: &str) -> Result<Value, HobError> {

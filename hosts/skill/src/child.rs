@@ -17,6 +17,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{self, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 /// Where programs are looked for that a manifest names without a path.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -29,6 +30,8 @@ const LONGEST_REPORT: usize = 4 << 10;
 /// The running program.
 pub struct Child {
     process: process::Child,
+    errors: Option<JoinHandle<()>>,
+    post: Arc<Post>,
 }
 
 impl Child {
@@ -55,10 +58,8 @@ impl Child {
         starting.current_dir(&load.folder);
         starting.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = starting.spawn().map_err(|e| failed(e.to_string()))?;
-        if let Some(errors) = process.stderr.take() {
-            post.listen(errors).map_err(|e| failed(e.to_string()))?;
-        }
-        Ok(Self { process })
+        let errors = process.stderr.take().map(|errors| post.listen(errors)).transpose();
+        Ok(Self { process, errors: errors.map_err(|e| failed(e.to_string()))?, post: post.clone() })
     }
 
     /// What the process says before it becomes the program: which layers hold.
@@ -85,6 +86,28 @@ impl Child {
     pub fn streams(&mut self) -> Result<(ChildStdin, ChildStdout), LoadError> {
         let taken = || LoadError::NotStarted { program: "the skill".into(), why: "its pipes are taken".into() };
         Ok((self.process.stdin.take().ok_or_else(taken)?, self.process.stdout.take().ok_or_else(taken)?))
+    }
+
+    /// How the program ended, and the last that it printed.
+    pub fn last_words(&mut self) -> String {
+        // It closed its output: whatever it still does is of no use.
+        let status = match self.process.kill().and_then(|()| self.process.wait()) {
+            Ok(status) => status.to_string().replace(": ", " "),
+            Err(error) => error.to_string(),
+        };
+        // What it printed is read to its end before it is repeated.
+        if self.errors.take().is_some_and(|reading| reading.join().is_err()) {
+            tracing::debug!("the thread that read the program's output broke down");
+        }
+        match self.post.last_words().as_str() {
+            "" => format!("the program ended ({status})"),
+            said => format!("the program ended ({status}): {said}"),
+        }
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().is_ok_and(|status| status.is_some())
     }
 
     /// Ends this process the way the program ended, so that the daemon sees one death, whatever the kind.

@@ -4,13 +4,14 @@
 
 use crate::child::Child;
 use crate::error::{LoadError, shortened};
+use crate::library::context;
 use crate::post::Post;
 use crate::runner::{Agreed, Failure, Runner};
 use crate::speech::Speech;
 use hob_link::skill::Load;
 use hob_sdk::CallResult;
 use hob_sdk::lines::{FromSkill, PROTOCOL, ToSkill, next_line};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::io::BufReader;
 use std::process::ChildStdout;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 pub struct Exec {
     id: String,
     version: String,
+    /// What every context holds beside what the daemon tells.
+    ours: Map<String, Value>,
     child: Child,
     from: BufReader<ChildStdout>,
     to: Speech,
@@ -27,11 +30,17 @@ pub struct Exec {
 
 impl Exec {
     /// Says hello to a started program and hears who it is.
-    pub fn greet(load: &Load, mut child: Child, context: Value, post: Arc<Post>) -> Result<(Self, Speech), LoadError> {
+    pub fn greet(
+        load: &Load,
+        mut child: Child,
+        ours: Map<String, Value>,
+        post: Arc<Post>,
+    ) -> Result<(Self, Speech), LoadError> {
+        let context = with(&load.context, &ours).map_err(|why| declined(&load.id, why))?;
         let (to, from) = child.streams()?;
         let to = Speech::over(to);
         let (id, version) = (load.id.clone(), String::new());
-        let mut exec = Self { id: id.clone(), version, child, from: BufReader::new(from), to: to.clone(), post };
+        let mut exec = Self { id: id.clone(), version, ours, child, from: BufReader::new(from), to: to.clone(), post };
         // A program that is gone already shows in what it does not answer.
         to.say_if_there(&ToSkill::Hello { protocol: PROTOCOL, id, context });
         match exec.next() {
@@ -44,22 +53,26 @@ impl Exec {
                 Ok((exec, to))
             }
             Ok(other) => Err(declined(&load.id, format!("its first line is no hello but {other:?}"))),
-            Err(why) => Err(declined(&load.id, why)),
+            Err(Heard::Nothing) => Err(declined(&load.id, exec.child.last_words())),
+            Err(Heard::Nonsense(why)) => Err(declined(&load.id, why)),
         }
     }
 
     /// The next message that is a hello or a result; everything else is passed on.
-    fn next(&mut self) -> Result<FromSkill, String> {
+    fn next(&mut self) -> Result<FromSkill, Heard> {
         loop {
             let line = match next_line(&mut self.from) {
                 Ok(Some(line)) => line,
-                Ok(None) => return Err(self.child.mirror_end()),
-                Err(error) => return Err(error.to_string()),
+                Ok(None) => return Err(Heard::Nothing),
+                Err(error) => return Err(Heard::Nonsense(error.to_string())),
             };
             match serde_json::from_str(&line) {
                 Ok(message @ (FromSkill::Hello { .. } | FromSkill::Result { .. })) => return Ok(message),
                 Ok(message) => self.post.pass(message),
-                Err(why) => return Err(format!("it wrote {} where a message belongs ({why})", shortened(&line))),
+                Err(why) => {
+                    let what = format!("it wrote {} where a message belongs ({why})", shortened(&line));
+                    return Err(Heard::Nonsense(what));
+                }
             }
         }
     }
@@ -74,7 +87,8 @@ impl Runner for Exec {
         let json = |text: &str, what: &str| {
             serde_json::from_str::<Value>(text).map_err(|e| Failure::Call(format!("the {what} are no JSON: {e}")))
         };
-        let (arguments, context) = (json(arguments, "arguments")?, json(context, "call's circumstances")?);
+        let arguments = json(arguments, "arguments")?;
+        let context = with(context, &self.ours).map_err(Failure::Call)?;
         self.to.say_if_there(&ToSkill::Call { call: id, intent: intent.into(), arguments, context });
         let said = self.next();
         let bad = |why: String| format!("{} gave no valid result: {why}; this is a bug in the skill", self.id);
@@ -87,9 +101,23 @@ impl Runner for Exec {
                 Err(Failure::End(bad(format!("it answered call {call}, which was not made"))))
             }
             Ok(other) => Err(Failure::End(bad(format!("it said {other:?}")))),
-            Err(why) => Err(Failure::End(bad(why))),
+            Err(Heard::Nothing) => Err(Failure::End(self.child.mirror_end())),
+            Err(Heard::Nonsense(why)) => Err(Failure::End(bad(why))),
         }
     }
+}
+
+/// What came instead of a message.
+enum Heard {
+    /// The program closed its output.
+    Nothing,
+    /// Something else, in words.
+    Nonsense(String),
+}
+
+fn with(told: &str, ours: &Map<String, Value>) -> Result<Value, String> {
+    let context = context(told, ours).map_err(|why| why.to_string())?;
+    serde_json::from_str(&context).map_err(|why| why.to_string())
 }
 
 fn declined(id: &str, why: String) -> LoadError {

@@ -102,7 +102,7 @@ impl Mcp {
         loop {
             let line = match next_line(&mut self.from) {
                 Ok(Some(line)) => line,
-                Ok(None) => return Err(self.child.mirror_end()),
+                Ok(None) => return Err(self.child.last_words()),
                 Err(error) => return Err(error.to_string()),
             };
             let message: Value = serde_json::from_str(&line)
@@ -151,10 +151,12 @@ impl Runner for Mcp {
             serde_json::from_str(arguments).map_err(|e| Failure::Call(format!("the arguments are no JSON: {e}")))?;
         let params = json!({"name": tool, "arguments": arguments, "_meta": {"progressToken": self.next + 1}});
         let answered = self.request("tools/call", &params);
-        let bad = |why: String| format!("{} gave no valid result: {why}; this is a bug in the skill", self.id);
+        let id = self.id.clone();
+        let bad = |why: String| format!("{id} gave no valid result: {why}; this is a bug in the skill");
         match answered {
             Ok(result) => result_object(&result).map(|r| r.to_json()).map_err(|why| Failure::Call(bad(why))),
-            Err(why) if why.starts_with(REFUSED) => Err(Failure::Call(format!("{}: {why}", self.id))),
+            Err(_) if self.child.has_ended() => Err(Failure::End(self.child.mirror_end())),
+            Err(why) if why.starts_with(REFUSED) => Err(Failure::Call(format!("{id}: {why}"))),
             Err(why) => Err(Failure::End(bad(why))),
         }
     }

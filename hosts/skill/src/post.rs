@@ -7,9 +7,9 @@ use hob_link::host::Replier;
 use hob_link::skill::SkillReply;
 use hob_sdk::lines::FromSkill;
 use std::io::{BufRead, BufReader, Read};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
 /// Bytes of a skill's own lines that are passed on for each call; the rest is read and dropped, so that a
 /// skill that floods neither waits nor fills anybody's disk.
@@ -23,12 +23,13 @@ pub struct Post {
     /// 0 without a call.
     call: AtomicU64,
     said: AtomicU64,
+    last_words: Mutex<String>,
 }
 
 impl Post {
     /// For a new process.
     pub fn new(replier: Replier<SkillReply>) -> Arc<Self> {
-        Arc::new(Self { replier, call: AtomicU64::new(0), said: AtomicU64::new(0) })
+        Arc::new(Self { replier, call: AtomicU64::new(0), said: AtomicU64::new(0), last_words: Mutex::default() })
     }
 
     /// A request begins.
@@ -58,6 +59,11 @@ impl Post {
         }
     }
 
+    /// The last line that the skill printed.
+    pub fn last_words(&self) -> String {
+        self.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Passes on what is no result.
     pub fn pass(&self, message: FromSkill) {
         match message {
@@ -83,16 +89,20 @@ impl Post {
     }
 
     /// Reads everything that a skill prints, for as long as it can print.
-    pub fn listen(self: &Arc<Self>, output: impl Read + Send + 'static) -> std::io::Result<()> {
+    pub fn listen(self: &Arc<Self>, output: impl Read + Send + 'static) -> std::io::Result<JoinHandle<()>> {
         let post = self.clone();
         let read = move || {
             let mut output = BufReader::new(output);
             let mut line = Vec::new();
             while matches!(output.by_ref().take(LINE).read_until(b'\n', &mut line), Ok(read) if read > 0) {
-                post.said(String::from_utf8_lossy(&line).trim_end());
+                let text = String::from_utf8_lossy(&line).trim_end().to_string();
+                post.said(&text);
+                if !text.is_empty() {
+                    *post.last_words.lock().unwrap_or_else(PoisonError::into_inner) = text;
+                }
                 line.clear();
             }
         };
-        thread::Builder::new().name("output".into()).spawn(read).map(drop)
+        thread::Builder::new().name("output".into()).spawn(read)
     }
 }

@@ -7,7 +7,7 @@ use crate::child::Child;
 use crate::confine::{Rules, accept, enter_for_library, program_rules};
 use crate::error::LoadError;
 use crate::exec::Exec;
-use crate::library::{Library, context};
+use crate::library::Library;
 use crate::mcp::Mcp;
 use crate::outside;
 use crate::post::Post;
@@ -41,9 +41,7 @@ pub fn start(load: &Load, post: &Arc<Post>) -> Result<Started, LoadError> {
         Program::Library(path) => library(load, path, post),
         Program::Exec(command) => {
             let (child, unenforced) = program(load, command, &program_rules(load, false), post)?;
-            let told = context(&load.context, &ours(load)).map_err(|why| declined(load, why.to_string()))?;
-            let told: Value = serde_json::from_str(&told).map_err(|why| declined(load, why.to_string()))?;
-            let (exec, speech) = Exec::greet(load, child, told, post.clone())?;
+            let (exec, speech) = Exec::greet(load, child, ours(load), post.clone())?;
             Ok(Started { runner: Box::new(exec), reach: Arc::new(speech), unenforced, _kept: (None, None) })
         }
         Program::Mcp(command) => {
@@ -93,8 +91,4 @@ fn ours(load: &Load) -> Map<String, Value> {
 fn make_folder(storage: &Path) -> Result<(), LoadError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(storage);
     made.map_err(|why| LoadError::NoStorage { path: storage.into(), why })
-}
-
-fn declined(load: &Load, why: String) -> LoadError {
-    LoadError::Declined { id: load.id.clone(), why }
 }

@@ -180,8 +180,8 @@ mod tests {
         for language in [Language::Rust, Language::C, Language::Python] {
             let files = files(language, &words);
             for (name, text, _) in &files {
-                assert!(!text.contains('@') || name.ends_with("tide_table.py"), "a mark is left in {}", name.display());
-                assert!(!["@NAME@", "@ID@", "@TYPE@", "@KIND@"].iter().any(|mark| text.contains(mark)));
+                let marks = ["@NAME@", "@SNAKE@", "@ID@", "@TYPE@", "@TITLE@", "@SDK@", "@KIND@"];
+                assert!(!marks.iter().any(|mark| text.contains(mark)), "a mark is left in {}", name.display());
             }
             let manifest = Manifest::parse(&files[0].1, "skill.toml").unwrap();
             assert_eq!(manifest.id, "org.example.tide_table");

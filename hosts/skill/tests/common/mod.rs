@@ -113,7 +113,17 @@ pub fn compile(folder: &Path, source: &str) -> PathBuf {
     std::fs::write(&file, source).unwrap();
     let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/include");
     let compiled = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-Wno-return-type", "-Wno-unused-function", "-I"])
+        .args([
+            "-shared",
+            "-fPIC",
+            "-O1",
+            "-Wall",
+            "-Werror",
+            "-Wno-return-type",
+            "-Wno-unused-function",
+            "-Wno-misleading-indentation",
+            "-I",
+        ])
         .arg(include)
         .arg("-o")
         .args([&library, &file])
