@@ -11,7 +11,7 @@ use crate::models::embedder;
 use hob_engine::Role;
 use hob_sdk::manifest::{Example, Intent};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// Longest text that is routed, in bytes: a command is short, a letter is not one.
@@ -195,15 +195,15 @@ impl Skills {
         }
         let texts: Vec<String> =
             intents.iter().flat_map(|intents| router::texts_to_embed(intents, languages)).collect();
-        let vectors = match examples::load(&self.setup.vectors, embedder, &texts) {
-            Some(vectors) => vectors,
-            None => {
-                let vectors = embedder::embed(&self.models, None, texts.clone(), true).await?;
-                examples::save(&self.setup.vectors, embedder, texts.clone(), vectors.clone());
-                vectors
-            }
-        };
-        let by_text: HashMap<String, Vec<f32>> = texts.into_iter().zip(vectors).collect();
+        let mut by_text = examples::load(&self.setup.vectors, embedder);
+        let missing: Vec<String> = texts.iter().filter(|text| !by_text.contains_key(*text)).cloned().collect();
+        if !missing.is_empty() {
+            let vectors = embedder::embed(&self.models, None, missing.clone(), true).await?;
+            let wanted: HashSet<&String> = texts.iter().collect();
+            by_text.retain(|text, _| wanted.contains(text));
+            by_text.extend(missing.into_iter().zip(vectors));
+            examples::save(&self.setup.vectors, embedder, &by_text);
+        }
         Ok(Vectors { languages: languages.to_vec(), by_text })
     }
 }
