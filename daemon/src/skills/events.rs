@@ -39,8 +39,11 @@ impl Skills {
         };
         let known =
             json!({"event": start.event(), "path": changed_path(start), "at": jiff::Timestamp::now().as_second()});
-        let wanted =
-            intent.parameters().into_iter().filter_map(|p| Some((p.name.clone(), known.get(&p.name)?.clone())));
+        let named = |name: String| {
+            let value = known.get(&name).filter(|value| !value.is_null())?.clone();
+            Some((name, value))
+        };
+        let wanted = intent.parameters().into_iter().filter_map(|parameter| named(parameter.name));
         let arguments = Value::Object(wanted.collect::<Map<_, _>>()).to_string();
         let caller = Caller::daemon();
         let origin = CallOrigin { caller: &caller, request: "", confirmed: false };

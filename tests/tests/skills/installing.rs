@@ -68,7 +68,7 @@ async fn what_a_skill_asks_for_is_asked_of_the_user() {
 async fn a_skill_that_somebody_put_there_does_not_run() {
     let mut scene = Scene::bus_only(None).expect("a scene");
     let id = "org.example.dropped";
-    let traces = "import pathlib\npathlib.Path(__file__).with_name('ran').touch()\n";
+    let traces = "import os, pathlib\npathlib.Path(os.environ['HOB_SKILL_STORAGE'], 'ran').touch()\n";
     let project = Project::python(&scene, id, "exec", &(traces.to_string() + NOTES), &manifest());
     let skills = scene.folder().join("data/hob/skills");
     std::fs::create_dir_all(&skills).expect("made");
@@ -81,10 +81,12 @@ async fn a_skill_that_somebody_put_there_does_not_run() {
     assert_eq!(listed(&scene, "org.example.linked")["state"], "broken", "a link is no skill");
     let said = refusal(&scene.hob(&["skill", "call", "org.example.linked", "Count"]).expect("hob runs"));
     assert!(said.contains("is a link and no folder"), "{said}");
-    assert!(!skills.join(id).join("ran").exists(), "nothing of it ran");
+    let ran = scene.folder().join("data/hob/skill-data").join(id).join("ran");
+    assert!(!ran.exists(), "nothing of it ran");
 
     scene.hob_json(&["skill", "enable", "--yes", id]).expect("granted");
-    assert_eq!(call(&scene, id, "Count", "{}")["message"], "0 notes");
+    assert_eq!(call(&scene, id, "Count", "{}")["message"], "1 notes");
+    assert!(ran.exists(), "now it did");
     scene.hob_json(&["skill", "disable", id]).expect("disabled");
     assert_eq!(listed(&scene, id)["state"], "disabled");
     assert!(refusal(&scene.hob(&["skill", "call", id, "Count"]).expect("hob runs")).contains("switched off"));
@@ -101,7 +103,7 @@ async fn updates_take_effect_at_once_and_broken_ones_change_nothing() {
     assert_eq!(call(&scene, id, "Add", r#"{"text": "milk"}"#)["message"], "Kept.");
     let before = listed(&scene, id)["pid"].clone();
 
-    project.program(&NOTES.replace("@ID@", id).replace("notes\"", "pieces of paper\""));
+    project.program(&NOTES.replace("@ID@", id).replace("} notes\"", "} pieces of paper\""));
     project.manifest("1.0.0", "1.1.0");
     project.install(&scene);
     assert_eq!(call(&scene, id, "Count", "{}")["message"], "1 pieces of paper", "the data stay");
