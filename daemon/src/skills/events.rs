@@ -79,8 +79,8 @@ impl Skills {
 
     /// Waits for log-in, times and files; runs until dropped.
     pub async fn run_events(&self) {
-        self.happened(|start| *start == Start::AtLogin).await;
-        tokio::join!(self.run_clock(), self.run_files());
+        let login = self.happened(|start| *start == Start::AtLogin);
+        tokio::join!(login, self.run_clock(), self.run_files());
     }
 
     async fn run_clock(&self) {

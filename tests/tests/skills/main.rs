@@ -2,6 +2,7 @@
 //! real bus and command line with real children.
 
 mod app;
+mod asking;
 mod crashing;
 mod events;
 mod installing;
