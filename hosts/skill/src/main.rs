@@ -25,6 +25,9 @@ use post::Post;
 use runner::{Failure, Reach};
 use rustix::process::{Signal, getpid, kill_process};
 use start::Started;
+use std::convert::Infallible;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -32,12 +35,21 @@ use std::thread;
 /// Requests that may wait while a call runs; beyond that the wire fills up.
 const QUEUE: usize = 256;
 
+/// Says that the environment is clean.
+const CLEAN: &str = "HOB_CLEAN_ENVIRONMENT";
+/// What is kept of the daemon's environment, beside `LC_*`, `XDG_*` and hob's own.
+const KEPT: [&str; 9] =
+    ["HOME", "PATH", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS"];
+
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [first, rest @ ..] = arguments.as_slice()
         && first == confine::CONFINED
     {
         return confine::become_program(rest).map(|never| match never {});
+    }
+    if std::env::var_os(CLEAN).is_none() {
+        return start_anew(&arguments).map(|never| match never {});
     }
     let filter = tracing_subscriber::EnvFilter::try_from_env("HOB_LOG").unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -48,6 +60,18 @@ fn main() -> anyhow::Result<()> {
         Some((started, post)) => run(started, &post, requests),
         None => Ok(()),
     }
+}
+
+/// Becomes this program again with an environment that holds nothing but what a skill may know: a library reads all of
+/// its process's.
+fn start_anew(arguments: &[String]) -> anyhow::Result<Infallible> {
+    let kept = std::env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        KEPT.contains(&name.as_ref()) || ["LC_", "XDG_", "HOB_"].iter().any(|start| name.starts_with(start))
+    });
+    let mut again = Command::new(std::env::current_exe()?);
+    let error = again.args(arguments).env_clear().envs(kept).env(CLEAN, "1").exec();
+    Err(error).context("starting anew with a clean environment")
 }
 
 /// Waits for the skill and starts it. No thread runs before that: a sandbox binds the threads that come after

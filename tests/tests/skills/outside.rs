@@ -117,3 +117,33 @@ async fn what_was_not_granted_is_refused_with_a_reason() {
         assert!(said.starts_with(says), "{request}: {said}");
     }
 }
+
+/// Notes what it is asked to show.
+struct Manager(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+
+#[interface(name = "org.freedesktop.FileManager1")]
+impl Manager {
+    fn show_folders(&self, folders: Vec<String>, _startup_id: String) {
+        self.0.lock().expect("a lock").extend(folders);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_skill_shows_a_folder_through_its_bus() {
+    let scene = Scene::start(None).await.expect("a scene");
+    scene.write("Papers/lease.txt", "x").expect("written");
+    let open = ["skill", "call", "org.hob.files", "OpenLocation", r#"{"file": "lease.txt"}"#];
+    let absent = scene.hob_json(&open).expect("a result");
+    assert_eq!(absent["code"], "unavailable", "{absent}");
+    let shown = std::sync::Arc::default();
+    let manager = zbus::connection::Builder::address(scene.address.as_str())
+        .serve_at("/org/freedesktop/FileManager1", Manager(std::sync::Arc::clone(&shown)))
+        .name("org.freedesktop.FileManager1");
+    let _manager = manager.build().await.expect("a file manager");
+    let opened = scene.hob_json(&open).expect("a result");
+    assert_eq!(opened["status"], "success", "{opened}");
+    let papers = scene.folder().join("home/Papers").canonicalize().expect("a folder");
+    assert_eq!(*shown.lock().expect("a lock"), [format!("file://{}", papers.display())]);
+    let free = scene.hob_json(&["skill", "call", "org.hob.files", "DiskUse"]).expect("a result");
+    assert_eq!(free["status"], "success", "the sandbox lets it measure: {free}");
+}

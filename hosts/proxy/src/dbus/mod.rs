@@ -74,7 +74,7 @@ fn close(stream: &UnixStream, ended: io::Result<()>) {
 
 /// From the skill to the bus.
 fn outwards(mut from: impl BufRead, bus: &mut UnixStream, echo: &Writer, granted: &Granted) -> io::Result<()> {
-    authenticate(&mut from, bus, echo)?;
+    authenticate(&mut from, bus)?;
     while let Some(message) = Message::read(&mut from)? {
         match judge(&message, granted) {
             Verdict::Pass => bus.write_all(message.bytes())?,
@@ -90,16 +90,16 @@ fn outwards(mut from: impl BufRead, bus: &mut UnixStream, echo: &Writer, granted
 }
 
 /// Passes the lines of the authentication on. Descriptors over the bus are not offered: they could be anything.
-fn authenticate(from: &mut impl BufRead, bus: &mut UnixStream, echo: &Writer) -> io::Result<()> {
+fn authenticate(from: &mut impl BufRead, bus: &mut UnixStream) -> io::Result<()> {
     loop {
         let mut line = Vec::new();
         io::Read::take(&mut *from, LONGEST_LINE as u64).read_until(b'\n', &mut line)?;
         if !line.ends_with(b"\r\n") {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the authentication is none"));
         }
+        // Refused by the bus itself, since its answers come in the order of the lines.
         if line.starts_with(b"NEGOTIATE_UNIX_FD") {
-            write(echo, b"ERROR \"no descriptors here\"\r\n")?;
-            continue;
+            line = b"NO_DESCRIPTORS_HERE\r\n".to_vec();
         }
         bus.write_all(&line)?;
         if line == b"BEGIN\r\n" {
