@@ -60,6 +60,10 @@ async fn what_is_no_result_is_refused() {
         ("return copy(\"{\\\"status\\\":\\\"success\\\",\\\"x\\\":1}\");", "unknown field `x`"),
         ("return copy(\"\\xc3\\x28\");", "not UTF-8"),
         (
+            "char *deep = calloc(1, 210000); strcpy(deep, \"{\\\"status\\\":\\\"success\\\",\\\"data\\\":\"); size_t at = strlen(deep); memset(deep + at, '[', 100000); memset(deep + at + 100000, ']', 100000); deep[at + 200000] = '}'; return deep;",
+            "recursion limit",
+        ),
+        (
             "char *flood = malloc(9 << 20); if (flood) { memset(flood, 'x', 9 << 20); flood[(9 << 20) - 1] = 0; } return flood;",
             "longer than 8388608 bytes",
         ),
