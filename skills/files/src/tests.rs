@@ -6,7 +6,7 @@ use hob_sdk::CallResult;
 use hob_sdk::testing::Harness;
 use serde_json::{Value, json};
 use std::fs::{self, File};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
