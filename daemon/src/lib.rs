@@ -138,7 +138,14 @@ impl Daemon {
         let check = self.assistant.check_new_models(self.check_after);
         let works = || self.models.any_resident();
         let (look, keep) = (self.governor.look_now_and_then(works), self.steward.run(&self.models, &self.index));
-        let skills = async { tokio::join!(self.skills.run_wakes(), self.skills.run_events(), self.plugged_in()) };
+        let skills = async {
+            tokio::join!(
+                self.skills.run_wakes(),
+                self.skills.run_events(),
+                self.skills.run_recycling(),
+                self.plugged_in()
+            )
+        };
         tokio::join!(self.recycle(), skills, check, look, keep, pressure::watch(self));
     }
 
@@ -158,11 +165,10 @@ impl Daemon {
     async fn recycle(&self) {
         loop {
             let models = self.models.unload_idle().await;
-            let skills = self.skills.recycle_idle().await;
             let extract = self.extractor.recycle_if_idle().await;
             self.index.release_memory();
             self.save_ledger().await;
-            tokio::time::sleep(models.min(skills).min(extract).max(Duration::from_secs(5))).await;
+            tokio::time::sleep(models.min(extract).max(Duration::from_secs(5))).await;
         }
     }
 

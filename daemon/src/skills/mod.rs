@@ -38,7 +38,7 @@ use grants::Grants;
 use helper::Helper;
 use hob_sdk::manifest::{Intent, Risk, nearness};
 use late::Late;
-use process::SkillProcess;
+use process::{Parts, SkillProcess};
 use registry::{Installed, Rejected};
 use routing::RouterCell;
 use serde_json::Value;
@@ -46,7 +46,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 use tools::Tools;
 
 /// Where skills are and what runs them.
@@ -140,6 +140,7 @@ pub struct Skills {
     tools: Tools,
     helper: Arc<Late<dyn Helper>>,
     apps: Arc<Late<dyn Apps>>,
+    started: Arc<Notify>,
     notifications: broadcast::Sender<Notification>,
 }
 
@@ -159,6 +160,7 @@ impl Skills {
             tools: Tools::open(setup.state.join("skill-tools.json")),
             helper: Arc::default(),
             apps: Arc::default(),
+            started: Arc::default(),
             notifications: broadcast::channel(64).0,
             setup,
         };
@@ -184,15 +186,14 @@ impl Skills {
     fn read_again(&self) -> Vec<Arc<SkillProcess>> {
         let (installed, rejected) = registry::scan(&self.setup.folders, &|id| self.tools.of(id));
         let before = self.registry();
+        let parts = Parts { helper: self.helper.clone(), apps: self.apps.clone(), started: self.started.clone() };
         let process = |skill: Installed| {
             let same = |p: &&Arc<SkillProcess>| {
                 let old = &p.skill;
                 old.manifest == skill.manifest && old.folder == skill.folder && old.stamp == skill.stamp
             };
             let kept = before.installed.iter().find(same).cloned();
-            kept.unwrap_or_else(|| {
-                Arc::new(SkillProcess::new(skill, &self.setup, self.helper.clone(), self.apps.clone()))
-            })
+            kept.unwrap_or_else(|| Arc::new(SkillProcess::new(skill, &self.setup, parts.clone())))
         };
         let installed: Vec<_> = installed.into_iter().map(process).collect();
         let replaced = before.installed.iter().filter(|old| !installed.iter().any(|new| Arc::ptr_eq(new, old)));
@@ -312,13 +313,21 @@ impl Skills {
         Some(("quarantined", HobError::new(crate::error::Kind::SkillFailed, why)))
     }
 
-    /// Ends processes of skills that have been idle for their manifest's time.
-    pub async fn recycle_idle(&self) -> Duration {
-        let mut next = Duration::from_secs(600);
-        for skill in &self.registry().installed {
-            next = next.min(skill.recycle_if_idle().await.unwrap_or(next));
+    /// Ends processes of skills that have been idle for their manifest's time; runs until dropped. Without processes it
+    /// sleeps.
+    pub async fn run_recycling(&self) {
+        loop {
+            let mut next: Option<Duration> = None;
+            for skill in &self.registry().installed {
+                if let Some(wait) = skill.recycle_if_idle().await {
+                    next = Some(next.map_or(wait, |other| other.min(wait)));
+                }
+            }
+            tokio::select! {
+                () = self.started.notified() => {}
+                () = sleep_or_forever(next) => {}
+            }
         }
-        next
     }
 
     /// Ends all processes that no call needs, since memory is short.

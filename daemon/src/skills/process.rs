@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedMutexGuard, oneshot};
+use tokio::sync::{Notify, OwnedMutexGuard, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
@@ -86,11 +86,21 @@ pub struct SkillProcess {
     settings: Value,
     unconfined_allowed: bool,
     crashes_allowed: u32,
-    helper: Arc<dyn Helper>,
-    apps: Arc<dyn Apps>,
+    parts: Parts,
     /// Held during a call: a skill does one thing at a time.
     host: Arc<tokio::sync::Mutex<Option<Arc<SkillHost>>>>,
     seen: Mutex<Seen>,
+}
+
+/// What a skill's process needs of others.
+#[derive(Clone)]
+pub struct Parts {
+    /// Answers what it asks for.
+    pub helper: Arc<dyn Helper>,
+    /// Calls it, if it is an app.
+    pub apps: Arc<dyn Apps>,
+    /// Told whenever a process has started, which may have to end later.
+    pub started: Arc<Notify>,
 }
 
 /// What others see of it.
@@ -105,7 +115,7 @@ struct Seen {
 
 impl SkillProcess {
     /// Starts nothing.
-    pub fn new(skill: Installed, setup: &SkillSetup, helper: Arc<dyn Helper>, apps: Arc<dyn Apps>) -> Self {
+    pub fn new(skill: Installed, setup: &SkillSetup, parts: Parts) -> Self {
         let id = &skill.manifest.id;
         Self {
             program: setup.program.clone(),
@@ -114,8 +124,7 @@ impl SkillProcess {
             unconfined_allowed: setup.unconfined_allowed,
             crashes_allowed: setup.crashes_per_minute,
             skill,
-            helper,
-            apps,
+            parts,
             host: Arc::default(),
             seen: Mutex::new(Seen {
                 state: State::NotLoaded,
@@ -195,7 +204,7 @@ impl SkillProcess {
             context: self.context(&called.request).to_string(),
             timeout: Duration::from_millis(u64::from(self.skill.manifest.lifecycle.timeout_ms)),
         };
-        let answer = self.apps.call(call).await.map_err(|error| self.failed(error.to_string()))?;
+        let answer = self.parts.apps.call(call).await.map_err(|error| self.failed(error.to_string()))?;
         hob_sdk::CallResult::parse(&answer)
             .map_err(|why| self.failed(format!("it gave no valid result: {why}")))
             .and_then(|result| self.object(&result.to_json()))
@@ -300,7 +309,7 @@ impl SkillProcess {
         let number = ask.ask;
         let refused = (asks.len() >= MOST_ASKS)
             .then(|| ("busy".to_string(), format!("At most {MOST_ASKS} things may be asked for at a time.")));
-        let (helper, host, manifest) = (self.helper.clone(), host.clone(), self.skill.manifest.clone());
+        let (helper, host, manifest) = (self.parts.helper.clone(), host.clone(), self.skill.manifest.clone());
         asks.spawn(async move {
             let answer = match refused {
                 Some(refused) => Err(refused),

@@ -3,7 +3,7 @@
 use super::project::{Project, intent, listed};
 use futures_util::StreamExt;
 use hob_sdk::client::Hob;
-use hob_tests::{PATIENCE, Scene};
+use hob_tests::{PATIENCE, Scene, gone_within};
 use serde_json::json;
 use std::time::Duration;
 
@@ -72,6 +72,11 @@ async fn skills_start_at_log_in_and_end_with_their_call_when_they_want_to() {
     Project::python(&scene, "org.example.brief", "exec", WATCHER, &at_once).install(&scene);
     super::project::call(&scene, "org.example.brief", "Heard", r#"{"event": "x"}"#);
     assert_eq!(listed(&scene, "org.example.brief")["state"], json!("not loaded"), "it ended with its call");
+    let idle = "[lifecycle]\nidle_seconds = 1\n".to_string() + &intent("Heard", "read");
+    Project::python(&scene, "org.example.idle", "exec", WATCHER, &idle).install(&scene);
+    super::project::call(&scene, "org.example.idle", "Heard", r#"{"event": "x"}"#);
+    let pid = listed(&scene, "org.example.idle")["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
+    assert!(gone_within(&[pid.expect("a process")], PATIENCE), "an idle skill holds no memory");
     scene.end_daemon(rustix::process::Signal::TERM).expect("ended");
     let bus = scene.connect().await.expect("the bus");
     let hob = Hob::over(bus);

@@ -27,6 +27,7 @@ impl SkillProcess {
         match self.start().await {
             Ok(host) => {
                 self.set(State::Unloadable, host.pid());
+                self.parts.started.notify_one();
                 Ok(slot.insert(host).clone())
             }
             Err(error) => {
