@@ -26,5 +26,12 @@ for manifest in skills/*/skill.toml; do
     [ -n "$id" ] || die "$manifest names no id"
     mkdir -p "$RELEASE/skills/$id"
     place "$manifest" "$RELEASE/skills/$id/skill.toml"
-    if [ -n "$library" ]; then place "$RELEASE/$library" "$RELEASE/skills/$id/$library"; fi
+    if [ -n "$library" ]; then
+        place "$RELEASE/$library" "$RELEASE/skills/$id/$library"
+    else
+        # A program: its own files and the library it is written with.
+        for file in "$(dirname "$manifest")"/*.py sdk/python/hob_skill.py; do
+            place "$file" "$RELEASE/skills/$id/$(basename "$file")"
+        done
+    fi
 done

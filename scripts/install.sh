@@ -42,15 +42,19 @@ completion() {
 }
 
 install_all() {
-    local skill id
+    local skill id mode
     [ -x "$RELEASE/hobd" ] || die "nothing is built yet: run \`make build\` first"
     put 755 "$RELEASE/hob" "$prefix/bin/hob"
     put 755 "$RELEASE/hobd" "$prefix/bin/hobd"
-    for host in model skill extract fetch; do put 755 "$RELEASE/hob-$host-host" "$libexec/hob-$host-host"; done
+    for host in model skill extract fetch proxy; do put 755 "$RELEASE/hob-$host-host" "$libexec/hob-$host-host"; done
     for file in "$RELEASE"/llama/*.so "$RELEASE"/llama/*.so.[0-9]; do put 644 "$file" "$llama/$(basename "$file")"; done
     for skill in "$RELEASE"/skills/*/; do
         id=$(basename "$skill")
-        for file in "$skill"*; do put 644 "$file" "$skills/$id/$(basename "$file")"; done
+        for file in "$skill"*; do
+            mode=644
+            [ ! -x "$file" ] || mode=755
+            put "$mode" "$file" "$skills/$id/$(basename "$file")"
+        done
     done
     fill 644 "$ROOT/systemd/hobd.service" "$units/hobd.service"
     fill 644 "$ROOT/systemd/org.hob.Hob1.service" "$services/org.hob.Hob1.service"

@@ -19,7 +19,7 @@ export HOB_TEST_MODELS
 step "scripts"
 for script in scripts/*.sh examples/home/Code/*.sh .ci/run; do bash -n "$script"; done
 python=$(find_python)
-"$python" - scripts/*.py bench/*.py bench/*/*.py examples/*.py <<'CHECK'
+"$python" - scripts/*.py bench/*.py bench/*/*.py examples/*.py sdk/python/*.py skills/*/*.py <<'CHECK'
 import ast, sys
 for path in sys.argv[1:]:
     with open(path, encoding="utf-8") as f:
@@ -34,6 +34,9 @@ step "clippy"
 cargo clippy --release --locked --workspace --all-targets -- -D warnings
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps --quiet
+
+step "the Python library, and the skills written with it"
+for folder in sdk/python/tests skills/*/tests; do "$python" -m unittest discover -q "$folder"; done
 
 step "tests"
 log=$(mktemp)

@@ -31,7 +31,7 @@ pub enum Command {
     /// Get, see, load, measure and check models
     #[command(subcommand)]
     Model(model::Model),
-    /// See skills, and call one directly
+    /// See, call, write and install skills
     #[command(subcommand)]
     Skill(skill::Skill),
     /// Show what would handle a request, and with which arguments
@@ -119,6 +119,16 @@ mod tests {
             "hob skill show org.hob.clock",
             "hob skill call --json org.hob.clock SetTimer {}",
             "hob skill call org.hob.clock ListTimers",
+            "hob skill call --yes org.example.a Wipe {}",
+            "hob skill undo",
+            "hob skill undo a17",
+            "hob skill new weather --lang python --id org.example.weather --sdk /sdk",
+            "hob skill check",
+            "hob skill check weather",
+            "hob skill install -y weather",
+            "hob skill remove org.example.weather",
+            "hob skill enable --yes org.example.weather",
+            "hob skill disable org.example.weather",
             "hob route set a timer",
             "hob summarize",
             "hob summarize a.pdf",
@@ -154,6 +164,9 @@ mod tests {
             "hob translate a.txt",
             "hob model load",
             "hob skill call org.hob.clock",
+            "hob skill new",
+            "hob skill new weather --lang cobol",
+            "hob skill remove",
             "hob completions emacs",
         ] {
             let error = parse(line).unwrap_err();

@@ -24,7 +24,9 @@ pub enum Kind {
     Cancelled,
     /// A skill failed or gave nonsense.
     SkillFailed,
-    /// A confirmation was refused.
+    /// The user has not allowed it.
+    PermissionDenied,
+    /// A confirmation is lacking, or was refused.
     Confirmation,
     /// It took longer than allowed.
     Timeout,
@@ -32,6 +34,27 @@ pub enum Kind {
     Remote,
     /// Our fault or the machine's.
     Internal,
+}
+
+impl Kind {
+    /// As skills and scripts read it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "invalid_argument",
+            Self::NotFound => "not_found",
+            Self::Busy => "busy",
+            Self::OutOfBudget => "out_of_budget",
+            Self::NoModel => "no_model",
+            Self::TooLong => "too_long",
+            Self::Cancelled => "cancelled",
+            Self::SkillFailed => "skill_failed",
+            Self::PermissionDenied => "permission_denied",
+            Self::Confirmation => "confirmation",
+            Self::Timeout => "timeout",
+            Self::Remote => "remote",
+            Self::Internal => "internal",
+        }
+    }
 }
 
 /// A failure with its kind and a sentence for the caller.

@@ -11,6 +11,7 @@ pub mod decisions;
 pub mod error;
 pub mod explain;
 pub mod extract;
+mod for_skills;
 pub mod governor;
 mod json_file;
 pub mod ledger;
@@ -25,11 +26,13 @@ pub mod steward;
 use assistant::{Assistant, AssistantSetup};
 use decisions::Decisions;
 use extract::HostExtractor;
+use for_skills::ForSkills;
 use governor::Governor;
 use governor::psi::Gauge;
 use hob_engine::CacheSpec;
 use hob_index::types::IndexStatus;
 use hob_index::{Index, IndexOptions};
+use hob_sdk::manifest::Start;
 use ledger::Ledger;
 use models::checks::Checks;
 use models::embedder::BlockingEmbedder;
@@ -37,7 +40,7 @@ use models::store::{Chosen, Store, StoreSetup};
 use models::{Models, Residency};
 use paths::Paths;
 use settings::{KeepOnDisk, Settings};
-use skills::{SkillSetup, Skills};
+use skills::{SkillFolder, SkillSetup, Skills};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -110,7 +113,7 @@ impl Daemon {
         let ledger = Arc::new(Ledger::open(paths.state.join("usage.json"), governor.policy().sysfs.clone()));
         let (m, i, s, e) = (models.clone(), index.clone(), skills.clone(), extractor.clone());
         let assistant = Assistant::new(m, i, s, e, steward.clone(), ledger.clone(), setup);
-        Ok(Arc::new(Self {
+        let daemon = Arc::new(Self {
             models,
             store,
             chosen,
@@ -125,7 +128,9 @@ impl Daemon {
             ledger,
             started: Instant::now(),
             check_after: Duration::from_secs(*settings.models.check_after_seconds.get_ref()),
-        }))
+        });
+        daemon.skills.set_helper(Arc::new(ForSkills::new(&daemon)));
+        Ok(daemon)
     }
 
     /// What happens without being asked: idle children end, planned calls are made, new models are
@@ -134,18 +139,38 @@ impl Daemon {
         let check = self.assistant.check_new_models(self.check_after);
         let works = || self.models.any_resident();
         let (look, keep) = (self.governor.look_now_and_then(works), self.steward.run(&self.models, &self.index));
+        let skills = async {
+            tokio::join!(
+                self.skills.run_wakes(),
+                self.skills.run_events(),
+                self.skills.run_recycling(),
+                self.plugged_in()
+            )
+        };
         let maintain = self.steward.maintain(&self.index);
-        tokio::join!(self.recycle(), self.skills.run_wakes(), check, look, keep, maintain, pressure::watch(self));
+        tokio::join!(self.recycle(), skills, check, look, keep, maintain, pressure::watch(self));
+    }
+
+    /// Tells the skills when the machine gets power.
+    async fn plugged_in(&self) {
+        let mut conditions = self.governor.watch();
+        let mut on_battery = conditions.borrow_and_update().on_battery;
+        while conditions.changed().await.is_ok() {
+            let now = conditions.borrow_and_update().on_battery;
+            if on_battery && !now {
+                self.skills.happened(|start| *start == Start::PowerPlugged).await;
+            }
+            on_battery = now;
+        }
     }
 
     async fn recycle(&self) {
         loop {
             let models = self.models.unload_idle().await;
-            let skills = self.skills.recycle_idle().await;
             let extract = self.extractor.recycle_if_idle().await;
             self.index.release_memory();
             self.save_ledger().await;
-            tokio::time::sleep(models.min(skills).min(extract).max(Duration::from_secs(5))).await;
+            tokio::time::sleep(models.min(extract).max(Duration::from_secs(5))).await;
         }
     }
 
@@ -248,15 +273,22 @@ fn max_file(settings: &Settings) -> u64 {
 }
 
 fn skill_setup(paths: &Paths, settings: &Settings) -> SkillSetup {
-    let mut folders = paths.skill_folders();
-    folders.extend(settings.skills.folders.iter().map(|f| f.get_ref().clone()));
+    let own_folder = paths.own_skills();
+    let folder = |trusted: bool| move |path: PathBuf| SkillFolder { path, trusted };
+    let mut folders: Vec<SkillFolder> = paths.shipped_skills().into_iter().map(folder(true)).collect();
+    let others = settings.skills.folders.iter().map(|f| f.get_ref().clone());
+    folders.extend(std::iter::once(own_folder.clone()).chain(others).map(folder(false)));
     SkillSetup {
         folders,
+        own_folder,
         disabled: settings.skills.disabled.clone(),
         program: paths.host("hob-skill-host"),
         storage: paths.data.join("skill-data"),
+        settings: settings.skills.settings.clone(),
+        crashes_per_minute: *settings.skills.crashes_per_minute.get_ref(),
+        unconfined_allowed: settings.skills.unconfined,
         log: paths.state.join("calls.log"),
-        wakes: paths.state.join("wakes.json"),
+        state: paths.state.clone(),
         vectors: paths.cache.join("skill-examples.bin"),
     }
 }

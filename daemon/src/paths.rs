@@ -72,9 +72,14 @@ impl Paths {
         if beside.exists() { beside } else { self.program.join("../libexec/hob").join(name) }
     }
 
-    /// Folders that hold skills, each `<folder>/<id>/skill.toml`; the user's own come last.
-    pub fn skill_folders(&self) -> Vec<PathBuf> {
-        vec![self.program.join("skills"), self.program.join("../lib/hob/skills"), self.data.join("skills")]
+    /// Folders with the skills that came with hob, each `<folder>/<id>/skill.toml`.
+    pub fn shipped_skills(&self) -> Vec<PathBuf> {
+        vec![self.program.join("skills"), self.program.join("../lib/hob/skills")]
+    }
+
+    /// The folder with the skills that the user installed.
+    pub fn own_skills(&self) -> PathBuf {
+        self.data.join("skills")
     }
 
     /// hob's own folders, which are never indexed.

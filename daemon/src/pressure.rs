@@ -80,6 +80,7 @@ async fn change(daemon: &Daemon, before: Step, after: Step, readings: &Readings)
     }
     if enters(Step::Trim) {
         daemon.index.release_memory();
+        daemon.skills.unload_idle().await;
         record(Deed::Trimmed, "hobd");
     }
     if enters(Step::DropPrompts) {

@@ -148,13 +148,32 @@ pub enum KeepOnDisk {
 }
 
 /// `[skills]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SkillSettings {
-    /// Folders with skills besides the built-in ones and `$XDG_DATA_HOME/hob/skills`.
+    /// Folders with skills besides the built-in ones and `$XDG_DATA_HOME/hob/skills`. What lies there runs once it was
+    /// granted (`hob skill enable ID`).
     pub folders: Vec<Spanned<PathBuf>>,
-    /// Ids of skills that are not loaded.
+    /// Ids of skills that are not called.
     pub disabled: Vec<String>,
+    /// Run skills that did not come with hob even where the kernel lacks a layer of the sandbox.
+    pub unconfined: bool,
+    /// Failures within a minute that put a skill in quarantine.
+    pub crashes_per_minute: Spanned<u32>,
+    /// What single skills are told, by id: `[skills.settings."org.example.weather"]`.
+    pub settings: std::collections::HashMap<String, serde_json::Value>,
+}
+
+impl Default for SkillSettings {
+    fn default() -> Self {
+        Self {
+            folders: Vec::new(),
+            disabled: Vec::new(),
+            unconfined: false,
+            crashes_per_minute: Spanned::new(0..0, 3),
+            settings: std::collections::HashMap::new(),
+        }
+    }
 }
 
 impl Default for ModelSettings {
@@ -225,6 +244,7 @@ impl Settings {
         in_range(text, "models.threads", &self.models.threads, 0, 256)?;
         in_range(text, "pull.kib_per_second", &self.pull.kib_per_second, 0, 1 << 30)?;
         in_range(text, "index.max_file_mib", &self.index.max_file_mib, 1, 4_096)?;
+        in_range(text, "skills.crashes_per_minute", &self.skills.crashes_per_minute, 1, 100_000)?;
         in_range(text, "cache.memory_mib", &self.cache.memory_mib, 0, 65_536)?;
         in_range(text, "cache.disk_mib", &self.cache.disk_mib, 1, 1_048_576)?;
         if *self.models.context.get_ref() != 0 {

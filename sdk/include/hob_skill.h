@@ -35,12 +35,16 @@ typedef struct hob_skill_table {
     /* The version of skill.toml, e.g. "1.0.0". */
     const char *version;
     /* Makes the skill. context is a JSON object: {"storage": "/a/folder/it/may/write",
-     * "locale": "en", "time_zone": "Europe/Lisbon" or null}. On failure returns NULL and sets
-     * *error (unless error is NULL) to a result object that says why. */
+     * "locale": "en", "time_zone": "Europe/Lisbon" or null, "settings": {...}, "places":
+     * {"xdg:documents": "/a/granted/folder"}, "services": a descriptor, "proxy": a descriptor or
+     * null}. Over services, lines of JSON ask hob for things during a call; over proxy, one message
+     * asks for a connection, which its answer carries (SCM_RIGHTS); docs/skills-guide.md has both.
+     * New keys may come. On failure returns NULL and sets *error (unless error is NULL) to a result
+     * object that says why. */
     hob_skill *(*create)(const char *context, char **error);
     /* Carries out an intent. arguments is a JSON object that fits the intent's parameters; context
-     * is as for create, with "request" (the user's words or null) and "now" (seconds since the
-     * epoch or null). Returns a result object:
+     * is as for create, with "request" (the user's words or null), "now" (seconds since the epoch or
+     * null) and "call" (its number). Returns a result object:
      *   {"status": "success", "message": "A sentence for the user.", "data": ...,
      *    "wake": [{"id": "t1", "at": 1790000000, "intent": "Rang", "arguments": {}}],
      *    "cancel_wake": ["t0"]}

@@ -8,35 +8,38 @@
 //! A skill is a folder with a `skill.toml` ([`manifest`]) and a library:
 //!
 //! ```
-//! use hob_sdk::{Call, Context, Outcome, Skill, SkillError};
+//! use hob_sdk::{Context, Outcome, Parameters, SkillError, skill};
 //! use serde::Deserialize;
 //!
 //! struct Greeter;
 //!
-//! #[derive(Deserialize)]
+//! #[derive(Deserialize, Parameters)]
 //! struct Greet {
+//!     /// Who is greeted.
+//!     #[param(x_type = "contact", copy)]
 //!     name: String,
 //! }
 //!
-//! impl Skill for Greeter {
+//! #[skill(id = "org.example.greeter", version = "1.0.0")]
+//! impl Greeter {
 //!     fn new(_: &Context) -> Result<Self, SkillError> {
 //!         Ok(Greeter)
 //!     }
 //!
-//!     fn call(&self, call: &Call) -> Result<Outcome, SkillError> {
-//!         match call.intent.as_str() {
-//!             "Greet" => {
-//!                 let Greet { name } = call.arguments()?;
-//!                 Ok(Outcome::say(format!("Hello, {name}.")))
-//!             }
-//!             other => Err(SkillError::unknown_intent(other)),
-//!         }
+//!     #[intent]
+//!     fn greet(&self, greet: Greet) -> Result<Outcome, SkillError> {
+//!         Ok(Outcome::say(format!("Hello, {}.", greet.name)))
 //!     }
 //! }
-//!
-//! hob_sdk::export_skill!(Greeter, "org.example.greeter", "1.0.0");
 //! # fn main() {}
 //! ```
+//!
+//! [`skill`] and [`Parameters`] write what could be written by hand: an implementation of [`Skill`], the schemas that
+//! [`schema::compare`] holds against the manifest, and [`export_skill!`].
+//!
+//! What a call may want of hob is on its [`Context`]: [`Context::model`], [`Context::index`], [`Context::settings`],
+//! [`Context::storage`], [`Context::progress`], [`Context::log`], [`Context::is_cancelled`], and, where the user granted
+//! it, [`Context::connect`] and [`Context::message_bus`].
 //!
 //! # Slot values
 //!
@@ -60,14 +63,21 @@
 pub mod abi;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod lines;
 pub mod manifest;
 pub mod partial_json;
 mod result;
+pub mod schema;
+mod services;
 mod skill;
 pub mod testing;
 pub mod text;
 
+#[cfg(feature = "macros")]
+pub use hob_sdk_macros::{Parameters, skill};
 pub use result::{CallResult, Outcome, SkillError, Status, Wake};
+pub use schema::{Described, Parameters};
+pub use services::{Bus, Completion, Found, Index, Level, Model};
 pub use skill::{Call, Context, Skill};
 
 #[doc(hidden)]

@@ -5,7 +5,8 @@
 use crate::result::{CallResult, Outcome, SkillError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A skill: created once per process, then called any number of times, one call at a time.
@@ -42,6 +43,25 @@ pub struct Context {
     /// When the call was made, in seconds since the Unix epoch; absent means now.
     #[serde(default)]
     pub now: Option<i64>,
+    /// What the user set for this skill under `[skills.settings."ID"]` in hob.toml.
+    #[serde(default = "no_settings")]
+    pub settings: Value,
+    /// The places that were granted, as the manifest writes them, with their paths.
+    #[serde(default)]
+    pub places: BTreeMap<String, PathBuf>,
+    /// Numbers the call; absent while the skill is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<u64>,
+    /// The descriptor for what [`crate::lines`] describes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<i32>,
+    /// The descriptor of the way out, if anything outside was granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<i32>,
+}
+
+fn no_settings() -> Value {
+    Value::Object(serde_json::Map::new())
 }
 
 fn english() -> String {
@@ -51,7 +71,45 @@ fn english() -> String {
 impl Context {
     /// A context with nothing known but the storage folder.
     pub fn new(storage: impl Into<PathBuf>) -> Self {
-        Self { storage: storage.into(), locale: english(), time_zone: None, request: None, now: None }
+        Self {
+            storage: storage.into(),
+            locale: english(),
+            time_zone: None,
+            request: None,
+            now: None,
+            settings: no_settings(),
+            places: BTreeMap::new(),
+            call: None,
+            services: None,
+            proxy: None,
+        }
+    }
+
+    /// The skill's own folder, as [`Context::storage`].
+    pub fn storage(&self) -> &Path {
+        &self.storage
+    }
+
+    /// The path of a place that `read` or `write` under `[permissions]` lists, e.g. `xdg:documents`.
+    ///
+    /// # Errors
+    /// `permission_denied`, when the manifest does not list it.
+    pub fn place(&self, name: &str) -> Result<&Path, SkillError> {
+        self.places.get(name).map(PathBuf::as_path).ok_or_else(|| {
+            SkillError::new("permission_denied", format!("This skill was not granted {name}."))
+                .suggest("List it under [permissions] in skill.toml.")
+        })
+    }
+
+    /// What the user set for this skill, as the skill's own type; what is not set takes that type's defaults.
+    ///
+    /// # Errors
+    /// `invalid_settings`, which says what does not fit.
+    pub fn settings<T: DeserializeOwned>(&self) -> Result<T, SkillError> {
+        T::deserialize(&self.settings).map_err(|error| {
+            SkillError::new("invalid_settings", format!("The settings of this skill don't fit: {error}."))
+                .suggest("Look at [skills.settings] in hob.toml.")
+        })
     }
 
     /// The time of the call in seconds since the Unix epoch.

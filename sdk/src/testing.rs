@@ -5,13 +5,20 @@
 #![allow(unsafe_code)]
 
 use crate::abi::{Entry, SkillTable};
+use crate::lines::{Answer, FromSkill, ToSkill, line, next_line};
 use crate::manifest::{Intent, Manifest};
-use crate::result::{CallResult, Wake};
+use crate::result::{CallResult, SkillError, Wake};
+use crate::schema::{self, Described};
+use crate::services;
 use crate::skill::Context;
 use serde_json::Value;
 use std::ffi::{CStr, CString, c_char, c_void};
+use std::io::{BufReader, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{fs, process, ptr};
 
 /// A loaded skill with a storage folder of its own; both are gone when it is dropped.
@@ -22,6 +29,7 @@ pub struct Harness {
     skill: *mut c_void,
     manifest: Manifest,
     context: Context,
+    helper: Option<FakeHob>,
 }
 
 impl Harness {
@@ -41,7 +49,7 @@ impl Harness {
         assert_eq!(version.to_str(), Ok(manifest.version.as_str()), "the library's version is not the manifest's");
         let context = Context::new(fresh_folder());
         let skill = create(table, &context);
-        Self { table, skill, manifest, context }
+        Self { table, skill, manifest, context, helper: None }
     }
 
     /// Sets the time of the calls that follow, in seconds since the Unix epoch.
@@ -61,6 +69,40 @@ impl Harness {
     pub fn in_time_zone(mut self, iana: &str) -> Self {
         self.context.time_zone = Some(iana.into());
         self
+    }
+
+    /// Answers what the skill asks for (`model.complete`, `index.search`) as hob would. Without this, nobody answers.
+    ///
+    /// # Panics
+    /// When no socket can be made.
+    #[must_use]
+    pub fn answering(mut self, answer: impl Fn(&str, &Value) -> Result<Value, SkillError> + Send + 'static) -> Self {
+        let helper = FakeHob::new(answer);
+        self.context.services = Some(helper.theirs.as_raw_fd());
+        self.helper = Some(helper);
+        self
+    }
+
+    /// Sets what the user set for this skill.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Value) -> Self {
+        self.context.settings = settings;
+        self
+    }
+
+    /// How far the calls so far said they were, in order.
+    pub fn progress(&self) -> Vec<String> {
+        self.helper.as_ref().map(|helper| helper.progress()).unwrap_or_default()
+    }
+
+    /// Checks that the methods take what the manifest says.
+    ///
+    /// # Panics
+    /// With what to write into `skill.toml`.
+    pub fn check_schemas<S: Described>(&self) {
+        if let Err(wrong) = schema::compare::<S>(&self.manifest) {
+            panic!("{wrong}");
+        }
     }
 
     /// The storage folder that the skill was given.
@@ -169,6 +211,52 @@ fn check_arguments(intent: &Intent, arguments: &Value) {
             let known = parameter.choices.iter().any(|choice| choice.value == *value);
             assert!(known, "{}: {value} is no choice of {}", intent.name, parameter.name);
         }
+    }
+}
+
+/// Stands in for hob at the other end of the services' socket.
+struct FakeHob {
+    theirs: UnixStream,
+    progress: Arc<Mutex<Vec<String>>>,
+}
+
+impl FakeHob {
+    fn new(answer: impl Fn(&str, &Value) -> Result<Value, SkillError> + Send + 'static) -> Self {
+        let (mut ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+        let progress = Arc::<Mutex<Vec<String>>>::default();
+        let (mut from, said) = (BufReader::new(ours.try_clone().expect("a second handle")), progress.clone());
+        std::thread::spawn(move || {
+            while let Ok(Some(text)) = next_line(&mut from) {
+                match serde_json::from_str(&text) {
+                    Ok(FromSkill::Ask { ask, what, with }) => {
+                        let answer = answer(&what, &with).map_or_else(
+                            |SkillError { code, message, .. }| Answer::Error { code, message },
+                            Answer::Result,
+                        );
+                        let answer = line(&ToSkill::Answer { ask, answer }).expect("plain data");
+                        if ours.write_all(answer.as_bytes()).is_err() {
+                            return;
+                        }
+                    }
+                    Ok(FromSkill::Progress { text, .. }) => {
+                        said.lock().unwrap_or_else(PoisonError::into_inner).push(text)
+                    }
+                    Ok(other) => eprintln!("the skill says {other:?}"),
+                    Err(error) => panic!("not a message ({error}): {text}"),
+                }
+            }
+        });
+        Self { theirs, progress }
+    }
+
+    fn progress(&self) -> Vec<String> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for FakeHob {
+    fn drop(&mut self) {
+        services::forget(self.theirs.as_raw_fd());
     }
 }
 

@@ -36,6 +36,9 @@ fn permissions(granted: &Value, style: &Style) -> String {
     if granted["model"] == true {
         parts.push("asks the model".to_owned());
     }
+    if granted["index"] == true {
+        parts.push("searches all indexed files".to_owned());
+    }
     if parts.is_empty() { "needs no permissions".to_owned() } else { parts.join(" · ") }
 }
 

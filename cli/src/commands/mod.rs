@@ -28,6 +28,7 @@ pub async fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
     let command = match command {
         Command::Config(config) => return config::run(&config, screen),
         Command::Completions(completions) => return completions::run(&completions, screen),
+        Command::Skill(skill) if skill.run_alone(screen).await? => return Ok(()),
         other => other,
     };
     let hob = Hob::session().await?;

@@ -1,4 +1,8 @@
-//! `hob skill`: what hob can do, and doing it by name.
+//! `hob skill`: what hob can do, doing it by name, and skills of one's own.
+
+mod check;
+mod install;
+mod new;
 
 use clap::{Args, Subcommand};
 use hob_sdk::client::{Hob, Options, SkillInfo, from_details};
@@ -20,6 +24,20 @@ pub enum Skill {
     Show(Show),
     /// Carry out an intent
     Call(Call),
+    /// Take back what a skill did
+    Undo(Undo),
+    /// Start a skill of your own
+    New(new::New),
+    /// Say what is wrong with a skill, and what could be better
+    Check(check::Check),
+    /// Install or update a skill from its folder
+    Install(install::Install),
+    /// Remove an installed skill with its data
+    Remove(install::One),
+    /// Let a skill be called, and end its quarantine
+    Enable(install::Enable),
+    /// Call a skill no more until it is enabled
+    Disable(install::One),
 }
 
 /// Arguments of `hob skill show`.
@@ -42,6 +60,28 @@ pub struct Call {
     /// A JSON object, e.g. '{"duration": "PT10M"}'
     #[arg(value_name = "JSON", default_value = "{}")]
     arguments: String,
+    /// Agree to what it does, where it destroys something or reaches outside
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// Arguments of `hob skill undo`.
+#[derive(Debug, Args)]
+pub struct Undo {
+    /// The action that a result named, e.g. a17; without it, the latest
+    #[arg(value_name = "ACTION", default_value = "")]
+    action: String,
+}
+
+impl Skill {
+    /// Runs what needs no daemon; false when this does.
+    pub async fn run_alone(&self, screen: &Screen) -> Result<bool, Failure> {
+        match self {
+            Self::New(args) => new::run(args, screen).map(|()| true),
+            Self::Check(args) => check::run(args, screen).await.map(|()| true),
+            _ => Ok(false),
+        }
+    }
 }
 
 /// Runs `hob skill`.
@@ -58,9 +98,20 @@ pub async fn run(args: &Skill, hob: &Hob, screen: &Screen) -> Result<(), Failure
         }
         Skill::Call(call) => {
             check_arguments(&call.arguments)?;
-            let result = skills.call(&call.skill, &call.intent, &call.arguments, &Options::new()).await?;
+            let options = Options::new().with("confirmed", call.yes);
+            let result = skills.call(&call.skill, &call.intent, &call.arguments, &options).await?;
             Ok(screen.result(&parse(&result), render_result)?)
         }
+        Skill::Undo(Undo { action }) => {
+            let result = skills.undo(action, &Options::new()).await?;
+            Ok(screen.result(&parse(&result), render_result)?)
+        }
+        Skill::Install(args) => install::install(args, hob, screen).await,
+        Skill::Remove(args) => install::remove(args, hob, screen).await,
+        Skill::Enable(args) => install::enable(args, hob, screen).await,
+        Skill::Disable(args) => install::disable(args, hob, screen).await,
+        // These were run before there was a daemon to talk to.
+        Skill::New(_) | Skill::Check(_) => Ok(()),
     }
 }
 

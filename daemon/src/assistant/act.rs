@@ -25,7 +25,8 @@ impl Assistant {
             self.confirm(ask, &routed.title, &call).await?;
         }
         ask.event(Event::ToolCall(call.clone())).await;
-        let origin = CallOrigin { caller: ask.caller, request: ask.prompt };
+        // What needed the user's word has it by now.
+        let origin = CallOrigin { caller: ask.caller, request: ask.prompt, confirmed: true };
         let result = self.skills.call(&call.skill, &call.intent, &call.arguments, &origin).await?;
         call.result = result.to_string();
         ask.event(Event::ToolResult(call.clone())).await;

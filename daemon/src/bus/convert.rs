@@ -5,7 +5,7 @@ use crate::assistant::{Answer, Citation, ClientCall, Event, ToolCall, Usage};
 use crate::governor::{Conditions, Limits, PowerSource};
 use crate::models::ModelStatus;
 use crate::models::store::Progress;
-use crate::skills::{RoutedCall, SkillStatus};
+use crate::skills::{Installation, RoutedCall, SkillStatus};
 use hob_engine::{Role, TokenLogprob};
 use hob_index::types::{Hit, IndexState, IndexStatus};
 use std::path::Path;
@@ -189,6 +189,19 @@ pub fn skill(skill: SkillStatus) -> Dict {
         .put("resident_bytes", skill.resident)
         .put("intents", skill.intents)
         .put_some("problem", skill.problem)
+        .done()
+}
+
+/// What installing a skill means.
+pub fn installation(of: Installation) -> Dict {
+    DictBuilder::default()
+        .put("id", of.id)
+        .put("version", of.version)
+        .put_some("before", of.before)
+        .put("asks", of.asks)
+        .put("missing", of.missing)
+        .put("warnings", of.warnings)
+        .put("installed", of.installed)
         .done()
 }
 

@@ -67,6 +67,7 @@ impl DaemonInterface {
     async fn reload(&self) -> Result<(), BusError> {
         self.daemon.models.refresh();
         self.daemon.index.notify_embedder_changed();
+        self.daemon.skills.reload().await;
         Ok(())
     }
 

@@ -26,6 +26,8 @@ pub enum BusError {
     Cancelled(String),
     /// See [`Kind::SkillFailed`].
     SkillFailed(String),
+    /// See [`Kind::PermissionDenied`].
+    PermissionDenied(String),
     /// See [`Kind::Confirmation`].
     Confirmation(String),
     /// See [`Kind::Timeout`].
@@ -48,6 +50,7 @@ impl From<HobError> for BusError {
             Kind::TooLong => Self::TooLong(message),
             Kind::Cancelled => Self::Cancelled(message),
             Kind::SkillFailed => Self::SkillFailed(message),
+            Kind::PermissionDenied => Self::PermissionDenied(message),
             Kind::Confirmation => Self::Confirmation(message),
             Kind::Timeout => Self::Timeout(message),
             Kind::Remote => Self::Remote(message),

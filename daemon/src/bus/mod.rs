@@ -2,6 +2,7 @@
 //!
 //! The only room that knows zbus. Objects own nothing; everything is in [`crate::Daemon`].
 
+mod apps;
 mod ask_options;
 mod assistant;
 mod convert;
@@ -59,7 +60,9 @@ pub fn serve(builder: connection::Builder<'static>, daemon: &Arc<crate::Daemon>)
 /// the name can call.
 pub async fn connect(daemon: &Arc<crate::Daemon>, system: bool) -> zbus::Result<Connection> {
     let bus = if system { connection::Builder::system() } else { connection::Builder::session() };
-    serve(bus, daemon).name(NAME).build().await
+    let connection = serve(bus, daemon).name(NAME).build().await?;
+    daemon.skills.set_apps(Arc::new(apps::BusApps::new(connection.clone())));
+    Ok(connection)
 }
 
 /// Tells clients what changes: the index's counters, what skills say, which models were checked.
@@ -69,7 +72,8 @@ pub async fn tell(connection: &Connection, daemon: &Arc<crate::Daemon>) -> zbus:
         tell_index(connection, daemon),
         tell_skills(connection, daemon),
         tell_checks(connection, daemon),
-        tell_conditions(connection, daemon)
+        tell_conditions(connection, daemon),
+        apps::follow_signals(connection, daemon)
     )?;
     Ok(())
 }

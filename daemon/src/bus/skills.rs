@@ -4,7 +4,9 @@ use super::convert;
 use super::dict::{Dict, DictBuilder, Options};
 use super::door::Door;
 use super::error::BusError;
+use crate::error::HobError;
 use crate::skills::CallOrigin;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use zbus::message::Header;
@@ -20,8 +22,8 @@ pub struct SkillsInterface {
 /// Skills: intents with typed arguments, carried out in processes of their own.
 #[interface(name = "org.hob.Skills1")]
 impl SkillsInterface {
-    /// All skills: id s, title s, version s, kind s, state s ("not loaded", "loaded", "broken"),
-    /// pid u, resident_bytes t, intents as, problem s.
+    /// All skills: id s, title s, version s, kind s, state s ("not loaded", "loading", "loaded", "unloadable",
+    /// "unloading", "quarantined", "disabled", "not granted", "broken"), pid u, resident_bytes t, intents as, problem s.
     async fn list(&self) -> Vec<Dict> {
         self.daemon.skills.list().into_iter().map(convert::skill).collect()
     }
@@ -48,8 +50,8 @@ impl SkillsInterface {
         Ok((routing.candidates.into_iter().map(convert::candidate).collect(), details))
     }
 
-    /// Calls an intent with a JSON object of arguments; returns its result object as JSON.
-    /// Options: none.
+    /// Calls an intent with a JSON object of arguments; returns its result object as JSON. What can be undone names
+    /// its action. Options: confirmed b: the user has agreed; intents that destroy or reach outside need it.
     async fn call(
         &self,
         skill: String,
@@ -59,10 +61,62 @@ impl SkillsInterface {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<String, BusError> {
+        let mut options = Options::new(options);
+        let confirmed = options.flag("confirmed")?;
+        options.end()?;
+        let guest = self.door.meet(&header, connection).await?;
+        let origin = CallOrigin { caller: &guest.caller, request: "", confirmed };
+        tokio::select! {
+            result = self.daemon.skills.call(&skill, &intent, &json_arguments, &origin) => Ok(result?.to_string()),
+            () = guest.left() => Err(HobError::cancelled().into()),
+        }
+    }
+
+    /// Takes an action back, the latest if the id is empty; returns the result object of what that took. Options: none.
+    async fn undo(
+        &self,
+        action_id: String,
+        options: Dict,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<String, BusError> {
         Options::new(options).end()?;
         let guest = self.door.meet(&header, connection).await?;
-        let origin = CallOrigin { caller: &guest.caller, request: "" };
-        Ok(self.daemon.skills.call(&skill, &intent, &json_arguments, &origin).await?.to_string())
+        let origin = CallOrigin { caller: &guest.caller, request: "", confirmed: true };
+        Ok(self.daemon.skills.undo(&action_id, &origin).await?.to_string())
+    }
+
+    /// Installs the skill in a folder, or updates it. Options: granted b: the user agreed to what it asks for;
+    /// dry_run b: only say what that is. Returns id s, version s, before s (the version that was there), asks as, missing
+    /// as (of what it asks for, what the user has not agreed to), warnings as, installed b.
+    async fn install(&self, path: String, options: Dict) -> Result<Dict, BusError> {
+        let mut options = Options::new(options);
+        let granted = options.flag("granted")?;
+        let dry_run = options.flag("dry_run")?;
+        options.end()?;
+        let path = PathBuf::from(path);
+        if !path.is_absolute() {
+            return Err(HobError::invalid(format!("{} must be an absolute path", path.display())).into());
+        }
+        Ok(convert::installation(self.daemon.skills.install(&path, granted, dry_run).await?))
+    }
+
+    /// Removes a skill that was installed, with its data and what was granted to it.
+    async fn remove(&self, id: String) -> Result<(), BusError> {
+        Ok(self.daemon.skills.remove(&id).await?)
+    }
+
+    /// Lets a skill be called; ends its quarantine. Options: granted b: the user agreed to what it asks for.
+    async fn enable(&self, id: String, options: Dict) -> Result<(), BusError> {
+        let mut options = Options::new(options);
+        let granted = options.flag("granted")?;
+        options.end()?;
+        Ok(self.daemon.skills.enable(&id, granted).await?)
+    }
+
+    /// Ends a skill and calls it no more.
+    async fn disable(&self, id: String) -> Result<(), BusError> {
+        Ok(self.daemon.skills.disable(&id).await?)
     }
 
     /// A skill has something to say, e.g. a timer rang.

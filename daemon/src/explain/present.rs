@@ -89,7 +89,8 @@ fn skills(daemon: &Daemon) -> Vec<Known> {
     let known = daemon.skills.list().into_iter().map(|skill| {
         let (id, loaded) = (skill.id, skill.pid != 0);
         let sentence = match (skill.problem, skill.pid) {
-            (Some(problem), _) => format!("{id} can't be used: {problem}"),
+            (Some(problem), 0) => format!("{id} can't be used: {problem}"),
+            (Some(problem), pid) => format!("{id} is loaded (process {pid}), but {problem}"),
             (None, 0) => format!("{id} is not loaded, since nobody uses it; the next call loads it."),
             (None, pid) => format!("{id} is loaded (process {pid}) and ends when it is idle."),
         };

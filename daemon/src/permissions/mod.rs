@@ -61,9 +61,12 @@ pub struct CallRecord<'a> {
     pub arguments: &'a str,
     /// The result's status, or the error.
     pub outcome: &'a str,
+    /// By what it can be undone, if it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<&'a str>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
-    /// What left the device; nothing in this version can.
+    /// Where something may have gone from this device: the hosts that the skill may reach.
     pub left_device: &'a [&'a str],
 }
 
@@ -123,6 +126,7 @@ mod tests {
                 intent,
                 arguments: "{}",
                 outcome: "success",
+                action: None,
                 took_ms: 3,
                 left_device: &[],
             };

@@ -1,46 +1,77 @@
-//! Owns the skills: which are installed, what they are called for, their processes and their wakes.
+//! Owns the skills: which are installed and granted, what they are called for, their processes, wakes and events.
 //!
 //! Must not know: D-Bus, prompts. A skill's code never runs in this process.
 
+mod actions;
+pub mod apps;
 mod call;
+mod events;
 mod examples;
+mod grants;
+mod health;
+pub mod helper;
+mod install;
+mod late;
+mod places;
+mod process;
 mod registry;
 pub mod router;
 mod routing;
 pub mod slots;
+mod stage;
+mod tools;
 mod wakes;
+mod watched;
 
 pub use call::CallOrigin;
+pub use install::Installation;
+pub use registry::SkillFolder;
 pub use routing::{Decision, RoutedCall, Routing};
 
 use crate::error::HobError;
 use crate::governor::resident_bytes;
 use crate::models::Models;
 use crate::permissions::{Caller, Log};
-use call::SkillProcess;
-use hob_sdk::manifest::{Intent, Risk};
+use actions::Actions;
+use apps::Apps;
+use grants::Grants;
+use helper::Helper;
+use hob_sdk::manifest::{Intent, Risk, nearness};
+use late::Late;
+use process::{Parts, SkillProcess};
 use registry::{Installed, Rejected};
 use routing::RouterCell;
+use serde_json::Value;
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast, watch};
+use tools::Tools;
 
 /// Where skills are and what runs them.
 #[derive(Debug, Clone)]
 pub struct SkillSetup {
     /// Folders that hold skills.
-    pub folders: Vec<PathBuf>,
+    pub folders: Vec<SkillFolder>,
+    /// The one that skills are installed into; among the others.
+    pub own_folder: PathBuf,
     /// Ids that are not loaded.
     pub disabled: Vec<String>,
     /// The skill host's program.
     pub program: PathBuf,
     /// The folder that holds each skill's own folder.
     pub storage: PathBuf,
+    /// What the user set for single skills, by id.
+    pub settings: HashMap<String, Value>,
+    /// Failures within a minute that put a skill in quarantine.
+    pub crashes_per_minute: u32,
+    /// Skills that did not come with hob run even where the kernel can't confine them.
+    pub unconfined_allowed: bool,
     /// The log of calls.
     pub log: PathBuf,
-    /// Where planned calls are kept.
-    pub wakes: PathBuf,
+    /// The folder for planned calls, grants, and what can be undone.
+    pub state: PathBuf,
     /// Where the examples' embeddings are kept.
     pub vectors: PathBuf,
 }
@@ -67,7 +98,8 @@ pub struct SkillStatus {
     pub version: String,
     /// Its kind.
     pub kind: &'static str,
-    /// "not loaded", "loaded" or "broken".
+    /// Where it is in its life, or why it has none: "not loaded", "loading", "loaded", "unloadable", "unloading",
+    /// "quarantined", "disabled", "not granted", "broken".
     pub state: &'static str,
     /// Its process, 0 without one.
     pub pid: u32,
@@ -79,33 +111,116 @@ pub struct SkillStatus {
     pub problem: Option<String>,
 }
 
+/// What is installed at one moment.
+struct Registry {
+    installed: Vec<Arc<SkillProcess>>,
+    rejected: Vec<Rejected>,
+}
+
+impl Registry {
+    fn find(&self, id: &str) -> Option<Arc<SkillProcess>> {
+        self.installed.iter().find(|skill| skill.skill.manifest.id == id).cloned()
+    }
+}
+
 /// All skills of this daemon.
 pub struct Skills {
     setup: SkillSetup,
-    installed: Vec<Arc<SkillProcess>>,
-    rejected: Vec<Rejected>,
+    registry: RwLock<Arc<Registry>>,
+    /// Counts changes of what can be called.
+    changes: watch::Sender<u64>,
+    /// Held while skills come and go.
+    installing: tokio::sync::Mutex<()>,
     models: Arc<Models>,
     router: RouterCell,
     log: Log,
     wakes: wakes::Wakes,
+    grants: Grants,
+    actions: Actions,
+    tools: Tools,
+    helper: Arc<Late<dyn Helper>>,
+    apps: Arc<Late<dyn Apps>>,
+    started: Arc<Notify>,
     notifications: broadcast::Sender<Notification>,
 }
 
 impl Skills {
     /// Reads the manifests; starts nothing.
     pub fn new(setup: SkillSetup, models: Arc<Models>) -> Self {
-        let (installed, rejected) = registry::scan(&setup.folders, &setup.disabled);
-        let process = |skill: Installed| Arc::new(SkillProcess::new(skill, &setup));
-        Self {
-            installed: installed.into_iter().map(process).collect(),
-            rejected,
+        let skills = Self {
+            registry: RwLock::new(Arc::new(Registry { installed: Vec::new(), rejected: Vec::new() })),
+            changes: watch::channel(0).0,
+            installing: tokio::sync::Mutex::default(),
             models,
             router: RouterCell::default(),
             log: Log::new(setup.log.clone()),
-            wakes: wakes::Wakes::open(setup.wakes.clone()),
+            wakes: wakes::Wakes::open(setup.state.join("wakes.json")),
+            grants: Grants::open(setup.state.join("skills.json")),
+            actions: Actions::open(setup.state.join("actions.json")),
+            tools: Tools::open(setup.state.join("skill-tools.json")),
+            helper: Arc::default(),
+            apps: Arc::default(),
+            started: Arc::default(),
             notifications: broadcast::channel(64).0,
             setup,
+        };
+        let _replaced = skills.read_again();
+        skills
+    }
+
+    /// Who answers what skills ask for; without anybody, they are told so.
+    pub fn set_helper(&self, helper: Arc<dyn Helper>) {
+        self.helper.set(helper);
+    }
+
+    /// The way to skills that are apps.
+    pub fn set_apps(&self, apps: Arc<dyn Apps>) {
+        self.apps.set(apps);
+    }
+
+    fn registry(&self) -> Arc<Registry> {
+        self.registry.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the folders again. Skills that are as they were keep their processes; gives those that are not.
+    fn read_again(&self) -> Vec<Arc<SkillProcess>> {
+        let (installed, rejected) = registry::scan(&self.setup.folders, &|id| self.tools.of(id));
+        let before = self.registry();
+        let parts = Parts { helper: self.helper.clone(), apps: self.apps.clone(), started: self.started.clone() };
+        let process = |skill: Installed| {
+            let same = |p: &&Arc<SkillProcess>| {
+                let old = &p.skill;
+                old.manifest == skill.manifest && old.folder == skill.folder && old.stamp == skill.stamp
+            };
+            let kept = before.installed.iter().find(same).cloned();
+            kept.unwrap_or_else(|| Arc::new(SkillProcess::new(skill, &self.setup, parts.clone())))
+        };
+        let installed: Vec<_> = installed.into_iter().map(process).collect();
+        let replaced = before.installed.iter().filter(|old| !installed.iter().any(|new| Arc::ptr_eq(new, old)));
+        let replaced = replaced.cloned().collect();
+        *self.registry.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Registry { installed, rejected });
+        self.changed();
+        replaced
+    }
+
+    /// Reads the folders again and ends the processes of what has changed.
+    pub async fn reload(&self) {
+        for replaced in self.read_again() {
+            replaced.stop().await;
         }
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Changes of what can be called, from now on.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn generation(&self) -> u64 {
+        *self.changes.borrow()
     }
 
     /// What skills want the user to know, from now on.
@@ -115,7 +230,8 @@ impl Skills {
 
     /// What is known of each skill.
     pub fn list(&self) -> Vec<SkillStatus> {
-        let broken = self.rejected.iter().map(|rejected| SkillStatus {
+        let registry = self.registry();
+        let broken = registry.rejected.iter().map(|rejected| SkillStatus {
             id: rejected.id.clone(),
             title: String::new(),
             version: String::new(),
@@ -126,32 +242,99 @@ impl Skills {
             intents: Vec::new(),
             problem: Some(rejected.problem.clone()),
         });
-        self.installed.iter().map(|skill| status(skill)).chain(broken).collect()
+        registry.installed.iter().map(|skill| self.status(skill)).chain(broken).collect()
+    }
+
+    fn status(&self, process: &SkillProcess) -> SkillStatus {
+        let (manifest, pid) = (&process.skill.manifest, process.pid());
+        let (state, problem) = match self.obstacle(process) {
+            Some((state, error)) => (state, Some(error.message)),
+            None => (process.state().name(), unenforced(process)),
+        };
+        SkillStatus {
+            id: manifest.id.clone(),
+            title: manifest.title.clone(),
+            version: manifest.version.clone(),
+            kind: manifest.kind.name(),
+            state,
+            pid,
+            resident: if pid == 0 { 0 } else { resident_bytes(pid) },
+            intents: manifest.intents.iter().map(|intent| intent.name.clone()).collect(),
+            problem,
+        }
     }
 
     /// A skill's manifest as JSON.
-    pub fn show(&self, id: &str) -> Result<serde_json::Value, HobError> {
-        let manifest = &self.find(id)?.skill.manifest;
-        serde_json::to_value(manifest).map_err(|e| HobError::internal(format!("the manifest of {id}: {e}")))
+    pub fn show(&self, id: &str) -> Result<Value, HobError> {
+        let process = self.find(id)?;
+        let shown = serde_json::to_value(&process.skill.manifest);
+        shown.map_err(|e| HobError::internal(format!("the manifest of {id}: {e}")))
     }
 
-    fn find(&self, id: &str) -> Result<&Arc<SkillProcess>, HobError> {
-        if let Some(rejected) = self.rejected.iter().find(|r| r.id == id) {
-            return Err(HobError::not_found(format!("the skill {id} can't be used: {}", rejected.problem)));
-        }
-        self.installed.iter().find(|skill| skill.skill.manifest.id == id).ok_or_else(|| {
-            let known: Vec<&str> = self.installed.iter().map(|s| s.skill.manifest.id.as_str()).collect();
-            HobError::not_found(format!("there is no skill {id}; installed: {}", known.join(", ")))
-        })
+    fn find(&self, id: &str) -> Result<Arc<SkillProcess>, HobError> {
+        self.registry().find(id).ok_or_else(|| self.unknown(id))
     }
 
-    /// Ends processes of skills that have been idle for their manifest's time.
-    pub async fn recycle_idle(&self) -> Duration {
-        let mut next = Duration::from_secs(600);
-        for skill in &self.installed {
-            next = next.min(skill.recycle_if_idle().await);
+    fn unknown(&self, id: &str) -> HobError {
+        let registry = self.registry();
+        if let Some(rejected) = registry.rejected.iter().find(|r| r.id == id) {
+            return HobError::not_found(format!("the skill {id} can't be used: {}", rejected.problem));
         }
-        next
+        let known: Vec<&str> = registry.installed.iter().map(|s| s.skill.manifest.id.as_str()).collect();
+        HobError::not_found(format!("there is no skill {id}; installed: {}", known.join(", ")))
+    }
+
+    /// The skill, if the user lets it be called.
+    fn usable(&self, id: &str) -> Result<Arc<SkillProcess>, HobError> {
+        let process = self.find(id)?;
+        match self.obstacle(&process) {
+            // A call finds out about a quarantine by itself.
+            Some((state, error)) if state != "quarantined" => Err(error),
+            _ => Ok(process),
+        }
+    }
+
+    fn is_usable(&self, process: &SkillProcess) -> bool {
+        self.obstacle(process).is_none()
+    }
+
+    /// What keeps a skill from being called: the state's name and the error that a call gets.
+    fn obstacle(&self, process: &SkillProcess) -> Option<(&'static str, HobError)> {
+        let manifest = &process.skill.manifest;
+        let id = &manifest.id;
+        if self.setup.disabled.contains(id) || self.grants.is_disabled(id) {
+            let message = format!("{id} is switched off; \"hob skill enable {id}\" switches it on");
+            return Some(("disabled", HobError::new(crate::error::Kind::PermissionDenied, message)));
+        }
+        if let Some(missing) = self.grants.missing(manifest).filter(|_| !process.skill.trusted) {
+            return Some(("not granted", install::not_granted(id, &missing)));
+        }
+        let why = process.quarantine()?;
+        Some(("quarantined", HobError::new(crate::error::Kind::SkillFailed, why)))
+    }
+
+    /// Ends processes of skills that have been idle for their manifest's time; runs until dropped. Without processes it
+    /// sleeps.
+    pub async fn run_recycling(&self) {
+        loop {
+            let mut next: Option<Duration> = None;
+            for skill in &self.registry().installed {
+                if let Some(wait) = skill.recycle_if_idle().await {
+                    next = Some(next.map_or(wait, |other| other.min(wait)));
+                }
+            }
+            tokio::select! {
+                () = self.started.notified() => {}
+                () = sleep_or_forever(next) => {}
+            }
+        }
+    }
+
+    /// Ends all processes that no call needs, since memory is short.
+    pub async fn unload_idle(&self) {
+        for skill in &self.registry().installed {
+            skill.stop_if_idle().await;
+        }
     }
 
     /// Makes the calls that skills planned, as they come due; runs until dropped.
@@ -171,39 +354,25 @@ impl Skills {
     async fn wake(&self, planned: wakes::Planned) {
         let (skill, wake) = (planned.skill, planned.wake);
         let caller = Caller::daemon();
-        let origin = CallOrigin { caller: &caller, request: "" };
+        let origin = CallOrigin { caller: &caller, request: "", confirmed: false };
         let title = self.find(&skill).map(|s| s.skill.manifest.title.clone()).unwrap_or_default();
         match self.call(&skill, &wake.intent, &wake.arguments.to_string(), &origin).await {
-            Ok(result) => {
-                let text = result.get("message").and_then(|m| m.as_str()).unwrap_or_default().to_string();
-                // Without listeners there is nobody to tell; the log has the call.
-                let _listeners = self.notifications.send(Notification { skill, title, text }).unwrap_or(0);
-            }
+            Ok(result) => self.tell(&skill, &title, &result),
             Err(error) => tracing::warn!(skill, intent = wake.intent, %error, "a planned call failed"),
         }
     }
 
     /// Ends all skills' processes.
     pub async fn shutdown(&self) {
-        for skill in &self.installed {
-            skill.stop().await;
-        }
+        let registry = self.registry();
+        futures_util::future::join_all(registry.installed.iter().map(|skill| skill.stop())).await;
     }
 }
 
-fn status(process: &SkillProcess) -> SkillStatus {
-    let (manifest, pid) = (&process.skill.manifest, process.pid());
-    SkillStatus {
-        id: manifest.id.clone(),
-        title: manifest.title.clone(),
-        version: manifest.version.clone(),
-        kind: "cdylib",
-        state: if pid == 0 { "not loaded" } else { "loaded" },
-        pid,
-        resident: if pid == 0 { 0 } else { resident_bytes(pid) },
-        intents: manifest.intents.iter().map(|intent| intent.name.clone()).collect(),
-        problem: None,
-    }
+/// What the kernel does not enforce, for the user.
+fn unenforced(process: &SkillProcess) -> Option<String> {
+    let unenforced = process.unenforced();
+    (!unenforced.is_empty()).then(|| format!("it runs without some of its sandbox: {}", unenforced.join("; ")))
 }
 
 /// Whether an intent must be confirmed before it runs.

@@ -3,6 +3,7 @@
 //! Owns: the routers over what is installed, built when first needed. The ranking itself is in
 //! [`super::router`], the arguments come from [`super::slots`].
 
+use super::process::SkillProcess;
 use super::router::{self, Outcome, RoutedIntent, Router, Vectors};
 use super::{Skills, examples, needs_confirmation, slots};
 use crate::error::{HobError, Kind};
@@ -10,7 +11,7 @@ use crate::models::embedder;
 use hob_engine::Role;
 use hob_sdk::manifest::{Example, Intent};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// Longest text that is routed, in bytes: a command is short, a letter is not one.
@@ -71,10 +72,12 @@ pub(super) struct RouterCell(tokio::sync::Mutex<Option<Arc<Routers>>>);
 struct Routers {
     /// The embedder the vectors came from; empty without one.
     embedder: String,
+    /// Of the registry that they were built from.
+    generation: u64,
     skills: Router,
     chat: Router,
     /// Skill and intent of each of the router's indices.
-    intents: Vec<(usize, String)>,
+    intents: Vec<(Arc<SkillProcess>, String)>,
 }
 
 impl Skills {
@@ -110,8 +113,8 @@ impl Skills {
     }
 
     fn filled(&self, routers: &Routers, index: usize, score: f32, text: &str) -> Option<RoutedCall> {
-        let (skill, name) = routers.intents.get(index)?;
-        let manifest = &self.installed.get(*skill)?.skill.manifest;
+        let (process, name) = routers.intents.get(index)?;
+        let manifest = &process.skill.manifest;
         let intent = manifest.intent(name)?;
         let language = router::text::language(text).unwrap_or("en");
         let examples: Vec<Example> = intent.examples.values().flatten().cloned().collect();
@@ -147,7 +150,9 @@ impl Skills {
         let mut cell = self.router.0.lock().await;
         let entry = self.models.default_entry(Role::Embedding);
         let embedder = entry.as_ref().map(|e| format!("{}-{}", e.id, e.fingerprint)).unwrap_or_default();
-        if let Some(routers) = cell.as_ref().filter(|routers| routers.embedder == embedder) {
+        let generation = self.generation();
+        let good = |routers: &&Arc<Routers>| routers.embedder == embedder && routers.generation == generation;
+        if let Some(routers) = cell.as_ref().filter(good) {
             return routers.clone();
         }
         let languages = entry.map(|e| e.languages).unwrap_or_default();
@@ -164,17 +169,19 @@ impl Skills {
             }
         };
         let skills = Router::build(&intents, &vectors).with_head();
-        let routers = Routers { embedder, skills, chat: Router::build(&chat, &vectors), intents: positions };
+        let routers =
+            Routers { embedder, generation, skills, chat: Router::build(&chat, &vectors), intents: positions };
         cell.insert(Arc::new(routers)).clone()
     }
 
-    fn routed_intents(&self) -> (Vec<RoutedIntent>, Vec<(usize, String)>) {
-        let of_skill = |(at, skill): (usize, &Arc<super::SkillProcess>)| {
-            let manifest = &skill.skill.manifest;
+    fn routed_intents(&self) -> (Vec<RoutedIntent>, Vec<(Arc<SkillProcess>, String)>) {
+        let of_skill = |process: &Arc<SkillProcess>| {
+            let manifest = &process.skill.manifest;
             let routed = manifest.intents.iter().filter(|intent| intent.is_routed());
-            routed.map(|intent| (routed_intent(&manifest.id, intent), (at, intent.name.clone()))).collect::<Vec<_>>()
+            let placed = routed.map(|i| (routed_intent(&manifest.id, i), (process.clone(), i.name.clone())));
+            placed.collect::<Vec<_>>()
         };
-        self.installed.iter().enumerate().flat_map(of_skill).unzip()
+        self.registry().installed.iter().filter(|process| self.is_usable(process)).flat_map(of_skill).unzip()
     }
 
     async fn vectors(
@@ -188,15 +195,15 @@ impl Skills {
         }
         let texts: Vec<String> =
             intents.iter().flat_map(|intents| router::texts_to_embed(intents, languages)).collect();
-        let vectors = match examples::load(&self.setup.vectors, embedder, &texts) {
-            Some(vectors) => vectors,
-            None => {
-                let vectors = embedder::embed(&self.models, None, texts.clone(), true).await?;
-                examples::save(&self.setup.vectors, embedder, texts.clone(), vectors.clone());
-                vectors
-            }
-        };
-        let by_text: HashMap<String, Vec<f32>> = texts.into_iter().zip(vectors).collect();
+        let mut by_text = examples::load(&self.setup.vectors, embedder);
+        let missing: Vec<String> = texts.iter().filter(|text| !by_text.contains_key(*text)).cloned().collect();
+        if !missing.is_empty() {
+            let vectors = embedder::embed(&self.models, None, missing.clone(), true).await?;
+            let wanted: HashSet<&String> = texts.iter().collect();
+            by_text.retain(|text, _| wanted.contains(text));
+            by_text.extend(missing.into_iter().zip(vectors));
+            examples::save(&self.setup.vectors, embedder, &by_text);
+        }
         Ok(Vectors { languages: languages.to_vec(), by_text })
     }
 }

@@ -57,6 +57,13 @@ impl Wakes {
         Ok(())
     }
 
+    /// Forgets those of a skill that is gone.
+    pub fn forget(&self, skill: &str) -> Result<(), String> {
+        let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        planned.retain(|p| p.skill != skill);
+        json_file::write(&self.file, &*planned).map_err(|e| format!("{}: {e}", self.file.display()))
+    }
+
     /// Takes what is due at `now` (Unix seconds).
     pub fn take_due(&self, now: i64) -> Vec<Planned> {
         let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);

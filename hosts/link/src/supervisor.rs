@@ -257,6 +257,13 @@ pub struct Replies<Q, R> {
 }
 
 impl<Q, R> Replies<Q, R> {
+    /// Tells the child that nobody wants the rest, and leaves it to the child how soon it ends.
+    pub fn cancel(&self) {
+        if !self.finished && self.to_child.try_send(ToHost::Cancel { id: self.id }.into()).is_err() {
+            tracing::debug!(id = self.id, "a cancel found its child already gone or busy");
+        }
+    }
+
     /// The next reply; `None` after the last one.
     pub async fn next(&mut self) -> Result<Option<R>, LinkError> {
         if self.finished {

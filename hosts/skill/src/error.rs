@@ -3,15 +3,13 @@
 //! Owns: the wording. Must not know: how anything is loaded or called.
 
 use hob_sdk::abi::ABI_VERSION;
+use hob_sdk::lines::PROTOCOL;
 use std::io;
 use std::path::PathBuf;
 
 /// Why a library could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// A process holds one skill.
-    #[error("this process already holds a skill; each skill gets a process of its own")]
-    Twice,
     /// Not a file that could be a library.
     #[error("{path} can't be the skill's library: {why}; check `library` in skill.toml or install the skill again", path = .path.display())]
     NoFile { path: PathBuf, why: String },
@@ -33,6 +31,15 @@ pub enum LoadError {
     /// The library belongs to another skill.
     #[error("skill.toml says {manifest} but the library says {library}; one of them belongs to another skill")]
     OtherId { manifest: String, library: String },
+    /// A program that could not be started.
+    #[error("{program} could not be started: {why}; check `command` in skill.toml")]
+    NotStarted { program: String, why: String },
+    /// Another version of the lines of JSON.
+    #[error("the skill speaks version {0} of hob's protocol and this hob version {PROTOCOL}; update {older}", older = if *.0 > PROTOCOL { "hob" } else { "the skill" })]
+    OtherProtocol(u32),
+    /// The sandbox can't be what the manifest asks for.
+    #[error("{0}")]
+    NotConfined(String),
     /// The skill itself declined.
     #[error("{id} did not start: {why}")]
     Declined { id: String, why: String },
@@ -47,4 +54,13 @@ pub enum CallError {
     /// The skill gave something that is no result.
     #[error("{id} gave no valid result: {why}; this is a bug in the skill")]
     BadResult { id: String, why: String },
+}
+
+/// The start of a foreign text, fit for an error message.
+pub fn shortened(text: &str) -> String {
+    let mut start: String = text.chars().take(80).collect();
+    if start.len() < text.len() {
+        start.push('…');
+    }
+    format!("{start:?}")
 }

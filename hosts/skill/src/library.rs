@@ -6,16 +6,16 @@
 //! still do is end this process, which is why this process exists.
 #![allow(unsafe_code)]
 
-use crate::error::{CallError, LoadError};
+use crate::error::{CallError, LoadError, shortened};
+use crate::runner::{Agreed, Failure, Runner};
+use hob_sdk::CallResult;
 use hob_sdk::abi::{ABI_VERSION, ENTRY_SYMBOL, Entry, SkillTable};
-use hob_sdk::{CallResult, Context};
 use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::ffi::{CString, c_char, c_void};
 use std::mem::ManuallyDrop;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
-use std::{fs, io, ptr, slice};
+use std::path::Path;
+use std::{fs, ptr, slice};
 
 /// Longest text that is taken from a skill, in bytes.
 const MAX_TEXT: usize = 8 << 20;
@@ -32,7 +32,8 @@ type Destroy = unsafe extern "C" fn(*mut c_void);
 pub struct Library {
     id: String,
     version: String,
-    storage: PathBuf,
+    /// What every context holds beside what the daemon tells.
+    ours: Map<String, Value>,
     skill: *mut c_void,
     functions: Functions,
     _code: ManuallyDrop<Handle>,
@@ -47,10 +48,10 @@ struct Functions {
 }
 
 impl Library {
-    /// Loads the library at `path`, which must be the skill `id`, and makes the skill.
-    pub fn load(path: &Path, id: &str, storage: &Path) -> Result<Self, LoadError> {
+    /// Loads the library at `path`, which must be the skill `id`, and makes the skill. `told` is what the daemon
+    /// tells, `ours` what every context holds beside.
+    pub fn load(path: &Path, id: &str, told: &str, ours: Map<String, Value>) -> Result<Self, LoadError> {
         check_file(path).map_err(|why| LoadError::NoFile { path: path.into(), why })?;
-        make_folder(storage).map_err(|why| LoadError::NoStorage { path: storage.into(), why })?;
         // SAFETY: loading runs the library's constructors: foreign code, in a process made for it.
         let code = unsafe { Handle::open(Some(path), RTLD_NOW | RTLD_LOCAL) }
             .map_err(|e| LoadError::NotLoadable(e.to_string()))?;
@@ -64,18 +65,14 @@ impl Library {
         let table = unsafe { entry() };
         // SAFETY: a table returned by an entry is readable while the library is loaded.
         let (version, functions) = unsafe { check_table(table, id) }?;
-        let skill = create(&functions, id, storage)?;
-        Ok(Self { id: id.into(), version, storage: storage.into(), skill, functions, _code: code })
-    }
-
-    /// The skill's own version.
-    pub fn version(&self) -> &str {
-        &self.version
+        let declined = |why: CallError| LoadError::Declined { id: id.into(), why: why.to_string() };
+        let skill = create(&functions, id, &context(told, &ours).map_err(declined)?)?;
+        Ok(Self { id: id.into(), version, ours, skill, functions, _code: code })
     }
 
     /// Calls an intent; the result is a valid result object.
-    pub fn call(&self, intent: &str, arguments: &str, context: &str) -> Result<String, CallError> {
-        let context = self.context(context)?;
+    fn invoke(&self, intent: &str, arguments: &str, told: &str) -> Result<String, CallError> {
+        let context = context(told, &self.ours)?;
         let text = |text: &str, error| CString::new(text).map_err(|_| CallError::BadRequest(error));
         let intent = text(intent, "the intent's name holds a NUL")?;
         let arguments = text(arguments, "the arguments are no JSON: they hold a NUL")?;
@@ -91,15 +88,26 @@ impl Library {
             Err(why) => Err(bad(format!("{why} in {}", shortened(&answer)))),
         }
     }
+}
 
-    /// What the daemon tells about the call, with the storage folder that only we know.
-    fn context(&self, told: &str) -> Result<String, CallError> {
-        let bad = CallError::BadRequest("the call's context must be a JSON object");
-        let told = if told.is_empty() { "{}" } else { told };
-        let Ok(Value::Object(mut context)) = serde_json::from_str(told) else { return Err(bad) };
-        context.insert("storage".into(), self.storage.to_string_lossy().into());
-        Ok(Value::Object(context).to_string())
+impl Runner for Library {
+    fn agreed(&self) -> Agreed {
+        Agreed { abi: ABI_VERSION, version: self.version.clone(), tools: Vec::new() }
     }
+
+    fn call(&mut self, id: u64, intent: &str, arguments: &str, context: &str) -> Result<String, Failure> {
+        self.ours.insert("call".into(), id.into());
+        self.invoke(intent, arguments, context).map_err(|error| Failure::Call(error.to_string()))
+    }
+}
+
+/// What the daemon tells, with what only this process knows.
+pub fn context(told: &str, ours: &Map<String, Value>) -> Result<String, CallError> {
+    let bad = CallError::BadRequest("the call's context must be a JSON object");
+    let told = if told.is_empty() { "{}" } else { told };
+    let Ok(Value::Object(mut context)) = serde_json::from_str(told) else { return Err(bad) };
+    context.extend(ours.clone());
+    Ok(Value::Object(context).to_string())
 }
 
 impl Drop for Library {
@@ -119,10 +127,6 @@ fn check_file(path: &Path) -> Result<(), String> {
         Ok(found) if found.is_file() => Ok(()),
         Ok(_) => Err("it is not a file".into()),
     }
-}
-
-fn make_folder(storage: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(storage)
 }
 
 /// Checks version, size, id and functions, in the order in which they may be read.
@@ -164,9 +168,8 @@ unsafe fn check_table(table: *const SkillTable, id: &str) -> Result<(String, Fun
     Ok((version, Functions { create, call, free_string, destroy }))
 }
 
-fn create(functions: &Functions, id: &str, storage: &Path) -> Result<*mut c_void, LoadError> {
+fn create(functions: &Functions, id: &str, context: &str) -> Result<*mut c_void, LoadError> {
     let declined = |why: String| LoadError::Declined { id: id.into(), why };
-    let context = serde_json::to_string(&Context::new(storage)).map_err(|e| declined(e.to_string()))?;
     let context = CString::new(context).map_err(|e| declined(e.to_string()))?;
     let mut error: *mut c_char = ptr::null_mut();
     // SAFETY: the text outlives the call and `error` is a place for one pointer.
@@ -204,13 +207,4 @@ unsafe fn text(text: *const c_char, most: usize) -> Result<String, String> {
     // SAFETY: these bytes were just read.
     let bytes = unsafe { slice::from_raw_parts(text.cast::<u8>(), length) };
     String::from_utf8(bytes.to_vec()).map_err(|error| format!("it is not UTF-8 ({})", error.utf8_error()))
-}
-
-/// The start of a foreign text, fit for an error message.
-fn shortened(text: &str) -> String {
-    let mut start: String = text.chars().take(80).collect();
-    if start.len() < text.len() {
-        start.push('…');
-    }
-    format!("{start:?}")
 }

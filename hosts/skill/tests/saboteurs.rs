@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{ID, Running, c_skill, compile, failure};
+use common::{Running, c_skill, compile, death, failure};
 use hob_link::skill::{SkillReply, SkillRequest};
 use hob_link::supervisor::LinkError;
 use std::time::Duration;
@@ -14,13 +14,6 @@ async fn called(body: &str) -> (Running, Result<SkillReply, LinkError>) {
     running.load_c(&c_skill(body)).await.unwrap();
     let reply = running.call("Any", "{}").await;
     (running, reply)
-}
-
-fn death(reply: Result<SkillReply, LinkError>) -> String {
-    match reply {
-        Err(LinkError::Died { kind: "skill", how }) => how,
-        other => panic!("expected a death, got {other:?}"),
-    }
 }
 
 /// Loads the C skill after a change to its source.
@@ -66,6 +59,10 @@ async fn what_is_no_result_is_refused() {
         ("return copy(\"{}\");", "missing field `status`"),
         ("return copy(\"{\\\"status\\\":\\\"success\\\",\\\"x\\\":1}\");", "unknown field `x`"),
         ("return copy(\"\\xc3\\x28\");", "not UTF-8"),
+        (
+            "char *deep = calloc(1, 210000); strcpy(deep, \"{\\\"status\\\":\\\"success\\\",\\\"data\\\":\"); size_t at = strlen(deep); memset(deep + at, '[', 100000); memset(deep + at + 100000, ']', 100000); deep[at + 200000] = '}'; return deep;",
+            "recursion limit",
+        ),
         (
             "char *flood = malloc(9 << 20); if (flood) { memset(flood, 'x', 9 << 20); flood[(9 << 20) - 1] = 0; } return flood;",
             "longer than 8388608 bytes",
@@ -151,5 +148,4 @@ async fn the_library_of_another_skill_is_refused() {
     let library = compile(running.folder.path(), &c_skill("return 0;"));
     let why = failure(running.load(&library, "org.example.mine").await);
     assert!(why.contains("skill.toml says org.example.mine but the library says org.example.c"), "{why}");
-    assert!(matches!(running.load(&library, ID).await, Ok(SkillReply::Loaded { .. })), "the host can try again");
 }

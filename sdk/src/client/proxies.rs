@@ -187,8 +187,22 @@ pub trait Skills {
     async fn show(&self, id: &str) -> Result<String>;
     /// What would handle a text; prefer `Hob::route`.
     async fn route(&self, text: &str, options: &Options) -> Result<(Vec<Details>, Details)>;
-    /// Carries out an intent with a JSON object of arguments; returns the result as JSON.
+    /// Carries out an intent with a JSON object of arguments; returns the result as JSON. Options: `confirmed b`, which
+    /// intents that destroy or reach outside need.
     async fn call(&self, skill: &str, intent: &str, arguments: &str, options: &Options) -> Result<String>;
+
+    /// Takes an action back, the latest for ""; returns the result as JSON.
+    async fn undo(&self, action: &str, options: &Options) -> Result<String>;
+    /// Installs or updates the skill in a folder (absolute path). Options: `granted b`: the user agreed to what it asks
+    /// for; `dry_run b`: only say what that is. Returns `id`, `version`, `before`, `asks`, `missing`, `warnings`,
+    /// `installed`.
+    async fn install(&self, path: &str, options: &Options) -> Result<Details>;
+    /// Removes an installed skill with its data.
+    async fn remove(&self, id: &str) -> Result<()>;
+    /// Lets a skill be called, and ends its quarantine. Options: `granted b`.
+    async fn enable(&self, id: &str, options: &Options) -> Result<()>;
+    /// Calls a skill no more.
+    async fn disable(&self, id: &str) -> Result<()>;
 
     /// A skill has something to tell the user.
     #[zbus(signal)]

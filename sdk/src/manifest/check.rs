@@ -46,7 +46,8 @@ impl<'t> Problems<'t> {
 /// The checked manifest; `None` or a non-empty list of problems means there is none.
 pub(super) fn manifest(raw: RawManifest, found: &mut Problems<'_>) -> Option<Manifest> {
     let names: BTreeSet<String> = raw.intents.iter().map(|intent| intent.name.get_ref().clone()).collect();
-    if raw.intents.is_empty() {
+    let server = *raw.skill.kind.get_ref() == RawKind::Mcp;
+    if raw.intents.is_empty() && !server {
         found.at(0..0, "a skill needs at least one [[intent]]");
     }
     if raw.intents.len() > MAX_INTENTS {
@@ -57,6 +58,9 @@ pub(super) fn manifest(raw: RawManifest, found: &mut Problems<'_>) -> Option<Man
     for raw in raw.intents {
         let is_new = seen.insert(raw.name.get_ref().clone());
         found.expect(is_new, &raw.name, || format!("intent {} is there twice; names are unique", raw.name.get_ref()));
+        if let Some(tool) = raw.tool.as_ref().filter(|_| !server) {
+            found.at(tool.span(), "tool belongs to kind = \"mcp\"; remove it");
+        }
         intents.push(intent(raw, &names, found));
     }
     let kind = kind(&raw.skill, found);
@@ -69,7 +73,7 @@ pub(super) fn manifest(raw: RawManifest, found: &mut Problems<'_>) -> Option<Man
     });
     said(&skill.title, "title", found);
     Some(Manifest {
-        lifecycle: lifecycle(raw.lifecycle, found),
+        lifecycle: lifecycle(raw.lifecycle, &names, found),
         permissions: permissions(raw.permissions, found),
         id: skill.id.into_inner(),
         version: skill.version.into_inner(),
@@ -134,7 +138,7 @@ fn bus(name: &Spanned<String>, object: &Spanned<String>, found: &mut Problems<'_
     Some(Kind::Dbus { bus_name: name.get_ref().clone(), object: object.get_ref().clone() })
 }
 
-fn lifecycle(raw: RawLifecycle, found: &mut Problems<'_>) -> Lifecycle {
+fn lifecycle(raw: RawLifecycle, names: &BTreeSet<String>, found: &mut Problems<'_>) -> Lifecycle {
     let mut bounded = |value: Option<Spanned<i64>>, name: &str, range: RangeInclusive<i64>, default: u32| {
         let Some(value) = value else { return default };
         let number = *value.get_ref();
@@ -149,7 +153,13 @@ fn lifecycle(raw: RawLifecycle, found: &mut Problems<'_>) -> Lifecycle {
         None => vec![Start::OnDemand],
         Some(written) => written.iter().filter_map(|one| start(one, found)).collect(),
     };
-    Lifecycle { start, recycle: raw.recycle.unwrap_or(Recycle::Idle), idle_seconds, timeout_ms }
+    if let Some(intent) = &raw.on_event {
+        found.expect(names.contains(intent.get_ref()), intent, || {
+            format!("on_event names {}, which is no intent of this skill", intent.get_ref())
+        });
+    }
+    let on_event = raw.on_event.map(Spanned::into_inner);
+    Lifecycle { start, on_event, recycle: raw.recycle.unwrap_or(Recycle::Idle), idle_seconds, timeout_ms }
 }
 
 fn start(written: &Spanned<String>, found: &mut Problems<'_>) -> Option<Start> {
@@ -158,13 +168,13 @@ fn start(written: &Spanned<String>, found: &mut Problems<'_>) -> Option<Start> {
         "on-demand" => Some(Start::OnDemand),
         "at-login" => Some(Start::AtLogin),
         "event:power.plugged" => Some(Start::PowerPlugged),
-        _ => daily(text).or_else(|| changed(text)),
+        _ => daily(text).or_else(|| changed(text)).or_else(|| signal(text)),
     };
     if start.is_none() {
         found.at(
             written.span(),
             format!(
-                "start \"{text}\" is unknown; use on-demand, at-login, event:power.plugged, event:time.daily=HH:MM or event:file.changed=PATH"
+                "start \"{text}\" is unknown; use on-demand, at-login, event:power.plugged, event:time.daily=HH:MM, event:file.changed=PATH or event:bus=NAME/INTERFACE.MEMBER"
             ),
         );
     }
@@ -185,6 +195,13 @@ fn changed(text: &str) -> Option<Start> {
     is_place(path).then(|| Start::FileChanged { path: path.to_string() })
 }
 
+fn signal(text: &str) -> Option<Start> {
+    let (name, signal) = text.strip_prefix("event:bus=")?.split_once('/')?;
+    let (interface, member) = signal.rsplit_once('.')?;
+    let good = is_reverse_dns(name) && is_reverse_dns(interface) && is_object_path(&format!("/{member}"));
+    good.then(|| Start::BusSignal { name: name.into(), interface: interface.into(), member: member.into() })
+}
+
 fn permissions(raw: RawPermissions, found: &mut Problems<'_>) -> Permissions {
     let mut checked = |list: Vec<Spanned<String>>, good: fn(&str) -> bool, wants: &str| -> Vec<String> {
         for entry in &list {
@@ -199,6 +216,7 @@ fn permissions(raw: RawPermissions, found: &mut Problems<'_>) -> Permissions {
         network: checked(raw.network, is_host_and_port, "a host and port like api.example.org:443"),
         dbus: checked(raw.dbus, is_reverse_dns, "a well-known D-Bus name like org.freedesktop.login1"),
         model: raw.model,
+        index: raw.index,
     }
 }
 
@@ -235,6 +253,7 @@ fn intent(raw: RawIntent, names: &BTreeSet<String>, found: &mut Problems<'_>) ->
     found.expect(!execute.is_empty(), &raw.name, || format!("intent {name}: execute needs background or foreground"));
     Intent {
         name,
+        tool: raw.tool.map(Spanned::into_inner),
         domain: raw.domain.into_inner(),
         version: raw.version.into_inner(),
         title: raw.title.into_inner(),

@@ -6,11 +6,15 @@
 
 mod check;
 mod example;
+mod nearness;
 mod parameters;
+mod published;
 mod raw;
 
 pub use example::{Example, Slot};
+pub use nearness::nearness;
 pub use parameters::{Choice, Parameter, XType};
+pub use published::{reference, schema};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,7 +54,7 @@ pub enum Kind {
         /// The library's file name in the skill's folder.
         library: String,
     },
-    /// A program that is run for each call.
+    /// A program that speaks lines of JSON, see [`crate::lines`].
     Exec {
         /// Program and arguments; `./x` lies in the skill's folder.
         command: Vec<String>,
@@ -74,6 +78,9 @@ pub enum Kind {
 pub struct Lifecycle {
     /// What starts it.
     pub start: Vec<Start>,
+    /// The intent that is called when an event starts it. It gets those of `event` (as the manifest writes it), `path`
+    /// and `at` (Unix seconds) that its parameters name.
+    pub on_event: Option<String>,
     /// What ends it.
     pub recycle: Recycle,
     /// How long it may idle, with [`Recycle::Idle`].
@@ -104,6 +111,15 @@ pub enum Start {
         /// Absolute or below `~/`.
         path: String,
     },
+    /// `event:bus=NAME/INTERFACE.MEMBER`: a signal of that name on the session bus.
+    BusSignal {
+        /// Who sends it.
+        name: String,
+        /// Its interface.
+        interface: String,
+        /// The signal.
+        member: String,
+    },
 }
 
 /// What ends a skill's process.
@@ -131,6 +147,8 @@ pub struct Permissions {
     pub dbus: Vec<String>,
     /// May ask the daemon's model.
     pub model: bool,
+    /// May search the user's indexed files.
+    pub index: bool,
 }
 
 /// One thing that a skill can do.
@@ -138,6 +156,8 @@ pub struct Permissions {
 pub struct Intent {
     /// CamelCase, unique in the manifest.
     pub name: String,
+    /// The tool that carries it out, of a skill of kind `mcp`.
+    pub tool: Option<String>,
     /// The field it belongs to, e.g. `clock`.
     pub domain: String,
     /// Of the intent's parameters and result.
@@ -214,6 +234,11 @@ impl Manifest {
     /// What is allowed but would serve the user badly.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
+        let wide = ["~", "/", "~/", "/home"];
+        for place in self.permissions.read.iter().chain(&self.permissions.write).filter(|p| wide.contains(&p.as_str()))
+        {
+            warnings.push(format!("it asks for all of {place}, keys and letters included; name the folders it needs"));
+        }
         for intent in self.intents.iter().filter(|intent| intent.is_routed()) {
             let most = intent.examples.values().map(Vec::len).max().unwrap_or(0);
             if most < EXAMPLES_ADVISED {
@@ -227,6 +252,49 @@ impl Manifest {
             }
         }
         warnings
+    }
+}
+
+impl Start {
+    /// As the manifest writes it.
+    pub fn event(&self) -> String {
+        match self {
+            Self::OnDemand => "on-demand".into(),
+            Self::AtLogin => "at-login".into(),
+            Self::PowerPlugged => "event:power.plugged".into(),
+            Self::Daily { hour, minute } => format!("event:time.daily={hour:02}:{minute:02}"),
+            Self::FileChanged { path } => format!("event:file.changed={path}"),
+            Self::BusSignal { name, interface, member } => format!("event:bus={name}/{interface}.{member}"),
+        }
+    }
+}
+
+impl Permissions {
+    /// What is asked for, one phrase each, for the user who is to grant it.
+    pub fn in_words(&self) -> Vec<String> {
+        let mut words: Vec<String> = self.read.iter().map(|place| format!("read {place}")).collect();
+        words.extend(self.write.iter().map(|place| format!("change files in {place}")));
+        words.extend(self.network.iter().map(|host| format!("talk to {host} over the network")));
+        words.extend(self.dbus.iter().map(|name| format!("talk to {name} on the message bus")));
+        if self.model {
+            words.push("have texts written by the language model".into());
+        }
+        if self.index {
+            words.push("search all of your indexed files".into());
+        }
+        words
+    }
+}
+
+impl Kind {
+    /// As the manifest writes it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cdylib { .. } => "cdylib",
+            Self::Exec { .. } => "exec",
+            Self::Mcp { .. } => "mcp",
+            Self::Dbus { .. } => "dbus",
+        }
     }
 }
 

@@ -46,6 +46,7 @@ pub(super) enum RawKind {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLifecycle {
     pub start: Option<Vec<Spanned<String>>>,
+    pub on_event: Option<Spanned<String>>,
     pub recycle: Option<Recycle>,
     pub idle_seconds: Option<Spanned<i64>>,
     pub timeout_ms: Option<Spanned<i64>>,
@@ -59,12 +60,14 @@ pub(super) struct RawPermissions {
     pub network: Vec<Spanned<String>>,
     pub dbus: Vec<Spanned<String>>,
     pub model: bool,
+    pub index: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawIntent {
     pub name: Spanned<String>,
+    pub tool: Option<Spanned<String>>,
     pub domain: Spanned<String>,
     pub version: Spanned<String>,
     pub title: Spanned<String>,

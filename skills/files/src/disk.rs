@@ -32,8 +32,10 @@ pub fn disk_use(asked: DiskUse, home: &Home) -> Result<Outcome, SkillError> {
 }
 
 fn free(home: &Home) -> Result<Outcome, SkillError> {
-    let stat = rustix::fs::statvfs(home.path())
-        .map_err(|e| SkillError::unavailable(format!("The disk of your home folder can't be asked: {e}.")))?;
+    let failed = |why: String| SkillError::unavailable(format!("The disk of your home folder can't be asked: {why}."));
+    // By the open folder: the sandbox asks of no path that can't be opened.
+    let folder = std::fs::File::open(home.path()).map_err(|e| failed(e.to_string()))?;
+    let stat = rustix::fs::fstatvfs(&folder).map_err(|e| failed(e.to_string()))?;
     let total = stat.f_blocks.saturating_mul(stat.f_frsize);
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let percent = if total == 0 { 0 } else { u128::from(free) * 100 / u128::from(total) };

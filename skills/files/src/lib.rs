@@ -8,6 +8,7 @@ mod disk;
 mod find;
 mod home;
 mod kinds;
+mod manager;
 mod open;
 mod recent;
 mod walk;
@@ -15,24 +16,27 @@ mod words;
 
 use hob_sdk::{Call, Context, Outcome, Skill, SkillError};
 use home::Home;
-use open::Desktop;
+use std::path::Path;
 
 /// The skill itself; it keeps nothing.
 struct Files {
     home: Home,
-    desktop: Desktop,
+    /// Shows a folder in a window.
+    show: fn(&Context, &Path) -> Result<(), SkillError>,
 }
 
 impl Skill for Files {
     fn new(_: &Context) -> Result<Self, SkillError> {
-        Ok(Self { home: Home::from_env()?, desktop: Desktop::from_env() })
+        Ok(Self { home: Home::from_env()?, show: manager::show })
     }
 
     fn call(&self, call: &Call) -> Result<Outcome, SkillError> {
         match call.intent.as_str() {
             "FindFiles" => find::find_files(call.arguments()?, &self.home),
             "RecentFiles" => recent::recent_files(call.arguments()?, &recent::now(&call.context), &self.home),
-            "OpenLocation" => open::open_location(call.arguments()?, &self.home, &self.desktop),
+            "OpenLocation" => {
+                open::open_location(call.arguments()?, &self.home, |folder| (self.show)(&call.context, folder))
+            }
             "DiskUse" => disk::disk_use(call.arguments()?, &self.home),
             other => Err(SkillError::unknown_intent(other)),
         }
