@@ -14,6 +14,8 @@ pub enum Kind {
     NotFound,
     /// Too much is under way.
     Busy,
+    /// The caller keeps as much as it may.
+    QuotaExceeded,
     /// It would not fit the memory budget.
     OutOfBudget,
     /// No model that could do it.
@@ -113,6 +115,7 @@ impl From<IndexError> for HobError {
         let kind = match error {
             IndexError::InvalidArgument(_) => Kind::InvalidArgument,
             IndexError::NotFound(_) => Kind::NotFound,
+            IndexError::Quota(_) => Kind::QuotaExceeded,
             IndexError::Storage { .. } | IndexError::Embedder(_) => Kind::Internal,
         };
         Self::new(kind, error.to_string())

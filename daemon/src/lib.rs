@@ -15,9 +15,11 @@ pub mod governor;
 mod json_file;
 pub mod ledger;
 pub mod models;
+pub mod mounts;
 pub mod paths;
 pub mod permissions;
 pub mod pressure;
+pub mod proposals;
 pub mod settings;
 pub mod skills;
 pub mod steward;
@@ -35,6 +37,7 @@ use models::embedder::BlockingEmbedder;
 use models::store::{Chosen, Store, StoreSetup};
 use models::{Models, Residency};
 use paths::Paths;
+use permissions::Readers;
 use settings::{KeepOnDisk, Settings};
 use skills::{SkillSetup, Skills};
 use std::path::{Path, PathBuf};
@@ -73,6 +76,10 @@ pub struct Daemon {
     pub steward: Arc<Steward>,
     /// What each program had computed.
     pub ledger: Arc<Ledger>,
+    /// Who may read pushed items.
+    pub readers: Arc<Readers>,
+    /// Where things are.
+    pub paths: Paths,
     /// When the daemon started.
     pub started: Instant,
     check_after: Duration,
@@ -102,8 +109,13 @@ impl Daemon {
             }
         }
         let skills = Arc::new(Skills::new(skill_setup(paths, settings), models.clone()));
-        let setup =
-            AssistantSetup { mode: settings.answers.mode, keep: settings.cache.disk, sessions: paths.sessions() };
+        let readers = Arc::new(Readers::new(settings.items.readers.clone(), &paths.host("hob")));
+        let setup = AssistantSetup {
+            mode: settings.answers.mode,
+            keep: settings.cache.disk,
+            sessions: paths.sessions(),
+            readers: readers.clone(),
+        };
         let governor = Arc::new(Governor::new(settings.policy.policy()));
         let steward = Arc::new(Steward::new(governor.clone(), decisions.clone()));
         let ledger = Arc::new(Ledger::open(paths.state.join("usage.json"), governor.policy().sysfs.clone()));
@@ -122,6 +134,8 @@ impl Daemon {
             governor,
             steward,
             ledger,
+            readers,
+            paths: paths.clone(),
             started: Instant::now(),
             check_after: Duration::from_secs(*settings.models.check_after_seconds.get_ref()),
         }))
@@ -133,7 +147,8 @@ impl Daemon {
         let check = self.assistant.check_new_models(self.check_after);
         let works = || self.models.any_resident();
         let (look, keep) = (self.governor.look_now_and_then(works), self.steward.run(&self.models, &self.index));
-        tokio::join!(self.recycle(), self.skills.run_wakes(), check, look, keep, pressure::watch(self));
+        let mounts = mounts::watch(&self.index);
+        tokio::join!(self.recycle(), self.skills.run_wakes(), check, look, keep, pressure::watch(self), mounts);
     }
 
     async fn recycle(&self) {
@@ -236,7 +251,10 @@ fn index_options(paths: &Paths, settings: &Settings) -> IndexOptions {
     exclude.extend(settings.index.exclude.iter().map(|f| f.get_ref().clone()));
     let mut options = IndexOptions::new(paths.index());
     options.exclude = exclude;
+    options.items = paths.data.join("items");
     options.max_file_bytes = max_file(settings);
+    options.network = settings.index.network;
+    options.removable = settings.index.removable;
     options
 }
 

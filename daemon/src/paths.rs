@@ -3,6 +3,7 @@
 //! A daemon started from `target/release` finds everything beside itself; an installed one in
 //! `../libexec/hob` and `../lib/hob`. Nothing is ever looked up in the current folder.
 
+use crate::proposals::{self, Proposal};
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -75,6 +76,14 @@ impl Paths {
     /// Folders that hold skills, each `<folder>/<id>/skill.toml`; the user's own come last.
     pub fn skill_folders(&self) -> Vec<PathBuf> {
         vec![self.program.join("skills"), self.program.join("../lib/hob/skills"), self.data.join("skills")]
+    }
+
+    /// What could be indexed besides what is.
+    pub fn proposals(&self, indexed: &[PathBuf]) -> Vec<Proposal> {
+        let Some(home) = env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute()) else {
+            return Vec::new();
+        };
+        proposals::of(&home, self.config.parent().unwrap_or(&self.config), indexed)
     }
 
     /// hob's own folders, which are never indexed.

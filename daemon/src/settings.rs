@@ -5,6 +5,7 @@ mod policy;
 pub use policy::PolicySettings;
 
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -20,6 +21,8 @@ pub struct Settings {
     pub memory: MemorySettings,
     /// What is indexed.
     pub index: IndexSettings,
+    /// Who may read what programs have pushed.
+    pub items: ItemSettings,
     /// How questions are answered.
     pub answers: AnswerSettings,
     /// What is kept of prompts and conversations.
@@ -98,6 +101,19 @@ pub struct IndexSettings {
     pub exclude: Vec<Spanned<PathBuf>>,
     /// Files above this many MiB are skipped.
     pub max_file_mib: Spanned<u64>,
+    /// Whether network file systems that are mounted below an indexed folder are indexed with it.
+    pub network: bool,
+    /// The same for removable media.
+    pub removable: bool,
+}
+
+/// `[items]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ItemSettings {
+    /// For each program, those whose pushed items it may read besides its own; "*" means all. A program is named by its
+    /// Flatpak id, its desktop id or its path, as hits show it. `hob` itself reads all.
+    pub readers: BTreeMap<String, Vec<String>>,
 }
 
 /// `[answers]`
@@ -193,7 +209,13 @@ impl Default for CacheSettings {
 
 impl Default for IndexSettings {
     fn default() -> Self {
-        Self { folders: Vec::new(), exclude: Vec::new(), max_file_mib: Spanned::new(0..0, 50) }
+        Self {
+            folders: Vec::new(),
+            exclude: Vec::new(),
+            max_file_mib: Spanned::new(0..0, 50),
+            network: false,
+            removable: false,
+        }
     }
 }
 

@@ -52,6 +52,10 @@ pub struct Chunk {
 pub trait Extractor: Send + Sync {
     /// The document, or why there is none.
     fn extract(&self, path: &Path) -> Result<Document, ExtractError>;
+    /// The same for small files, one result for each, in order; quicker where a call has a cost of its own.
+    fn extract_all(&self, paths: &[&Path]) -> Vec<Result<Document, ExtractError>> {
+        paths.iter().map(|path| self.extract(path)).collect()
+    }
 }
 
 /// Why a file gave no document.
@@ -95,7 +99,7 @@ pub trait Embedder: Send + Sync {
 }
 
 /// A search.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
     /// The words or the question.
     pub text: String,
@@ -107,6 +111,8 @@ pub struct Query {
     pub kind: Option<String>,
     /// Words, meaning, or both.
     pub mode: Mode,
+    /// Nothing at or below these paths; see [`crate::Index::hidden_from`].
+    pub hidden: Vec<PathBuf>,
 }
 
 /// Which evidence a search uses.
@@ -159,6 +165,8 @@ pub struct Hit {
 pub struct ScoredSentence {
     /// Absolute path of its file.
     pub path: PathBuf,
+    /// Of an item: where it opens, if it was said.
+    pub uri: Option<String>,
     /// The document's title or file name.
     pub title: String,
     /// The sentence as it stands in the text, white space folded.
@@ -242,6 +250,9 @@ pub enum IndexError {
         /// What happened.
         reason: String,
     },
+    /// Something is full; the message says what to do.
+    #[error("{0}")]
+    Quota(String),
     /// The embedder failed where there is no way around it.
     #[error("embedding failed: {0}")]
     Embedder(String),

@@ -259,7 +259,11 @@ fn action(call: &ToolCall, style: &Style) -> String {
 fn source(citation: &Citation, style: &Style) -> String {
     let line = citation.line.map(|line| format!(":{line}")).unwrap_or_default();
     let page = citation.page.map(|page| style.dim(&format!("  page {page}"))).unwrap_or_default();
-    let mut out = format!("  {}{page}\n", style.name(&format!("{}{line}", style.path(&citation.path))));
+    let place = match citation.item.shown() {
+        Some(item) => style.line(&item),
+        None => format!("{}{line}", style.path(&citation.path)),
+    };
+    let mut out = format!("  {}{page}\n", style.name(&place));
     if !citation.quote.is_empty() {
         out.push_str(&format!("    “{}”\n", style.line(&citation.quote)));
     }

@@ -8,11 +8,12 @@ mod query;
 mod schema;
 mod spelling;
 mod store;
+pub(crate) mod upkeep;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use tantivy::indexer::IndexWriterOptions;
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{Index, IndexReader, IndexWriter, TantivyDocument, Term};
 
@@ -22,6 +23,8 @@ use schema::Fields;
 
 /// Memory of the writer; it is freed by [`Lexical::release_writer`].
 const WRITER_BYTES: usize = 20_000_000;
+/// A segment with a larger share of removed passages is written anew.
+const MOST_DEAD: f32 = 0.3;
 
 /// A file as it goes into the store.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +69,8 @@ pub struct Filter {
     pub folder: Option<PathBuf>,
     /// Only this kind of document.
     pub kind: Option<String>,
+    /// Nothing at or below these paths.
+    pub hidden: Vec<PathBuf>,
 }
 
 /// A passage found by its words.
@@ -96,6 +101,10 @@ impl Lexical {
     /// [`Lexical::opened_fresh`].
     pub fn open(dir: &Path) -> Result<Lexical, IndexError> {
         let (index, fresh) = store::open(dir)?;
+        Lexical::over(dir, index, fresh)
+    }
+
+    fn over(dir: &Path, index: Index, fresh: bool) -> Result<Lexical, IndexError> {
         let reader = store::reader(&index).map_err(|e| storage(dir, &e))?;
         let fields = Fields::of(&index.schema());
         let lexical = Lexical {
@@ -126,7 +135,9 @@ impl Lexical {
     /// to be removed first.
     pub fn add(&self, document: &IndexedDocument<'_>) -> Result<(), IndexError> {
         let path = utf8(document.path)?;
-        let place = Tokens::of(&path_words(path), document.lang);
+        // An item's path is made of names that no user knows.
+        let words = if crate::items::is_item(document.path) { String::new() } else { path_words(path) };
+        let place = Tokens::of(&words, document.lang);
         let title = Tokens::of(document.title, document.lang);
         let mut guard = self.writer()?;
         let writer = self.opened(&mut guard)?;
@@ -218,7 +229,12 @@ impl Lexical {
                 .num_worker_threads(1)
                 .num_merge_threads(1)
                 .build();
-            *slot = Some(self.index.writer_with_options(options).map_err(|e| self.failed(&e))?);
+            let writer: IndexWriter = self.index.writer_with_options(options).map_err(|e| self.failed(&e))?;
+            // Files that are written again and again would otherwise leave their old passages for good.
+            let mut policy = LogMergePolicy::default();
+            policy.set_del_docs_ratio_before_merge(MOST_DEAD);
+            writer.set_merge_policy(Box::new(policy));
+            *slot = Some(writer);
         }
         slot.as_mut().ok_or_else(|| self.storage_error("its writer could not be started"))
     }
