@@ -6,6 +6,7 @@
 //! process, which the daemon starts again.
 
 mod archive;
+pub mod background;
 mod calendar;
 mod charset;
 mod code;

@@ -3,6 +3,7 @@
 //! Owns: the process. Must not know: any file format.
 
 use anyhow::{Context, anyhow};
+use hob_extract_host::background::idle_io;
 use hob_extract_host::{extract, log_panics_quietly};
 use hob_link::extract::{ExtractReply, ExtractRequest};
 use hob_link::host::{self, Limits, Replier, Requests};
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
+    idle_io();
     host::harden(&LIMITS).context("the extract host could not limit itself")?;
     log_panics_quietly();
     let (requests, replier) = host::connect("extract").context("the extract host is started by hobd, not by hand")?;

@@ -56,7 +56,8 @@ fn killed_at_any_moment_the_index_equals_the_tree_and_loses_nothing_acknowledged
 /// A random life: changes, pushes and deletions until a random moment.
 fn live(child: &mut Child, model: &mut Model, dice: &mut Dice) {
     // Some die while they start, some after long work.
-    let life = Duration::from_millis(dice.below(if dice.below(4) == 0 { 30 } else { LONGEST_LIFE }));
+    let longest = if dice.below(4) == 0 { 30 } else { LONGEST_LIFE };
+    let life = Duration::from_millis(dice.below(longest));
     let started = Instant::now();
     while started.elapsed() < life {
         match dice.below(8) {

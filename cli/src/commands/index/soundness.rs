@@ -13,7 +13,7 @@ const SHOWN: usize = 20;
 pub async fn check(hob: &Hob, screen: &Screen) -> Result<(), Failure> {
     super::wait(true, hob, screen).await?;
     let report = hob.check_index().await?;
-    screen.result(&report, |report, style| render(report, style))?;
+    screen.result(&report, render)?;
     if report.total == 0 {
         return Ok(());
     }
