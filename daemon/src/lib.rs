@@ -253,6 +253,7 @@ fn index_options(paths: &Paths, settings: &Settings) -> IndexOptions {
     options.exclude = exclude;
     options.items = paths.data.join("items");
     options.max_file_bytes = max_file(settings);
+    options.exclude_names = settings.index.exclude_names.iter().map(|p| p.get_ref().clone()).collect();
     options.network = settings.index.network;
     options.removable = settings.index.removable;
     options

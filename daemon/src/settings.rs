@@ -99,6 +99,8 @@ pub struct IndexSettings {
     pub folders: Vec<Spanned<PathBuf>>,
     /// Folders that are never indexed.
     pub exclude: Vec<Spanned<PathBuf>>,
+    /// Names of files and folders that are indexed nowhere, as in a `.gitignore`: "*.iso", "Private/".
+    pub exclude_names: Vec<Spanned<String>>,
     /// Files above this many MiB are skipped.
     pub max_file_mib: Spanned<u64>,
     /// Whether network file systems that are mounted below an indexed folder are indexed with it.
@@ -212,6 +214,7 @@ impl Default for IndexSettings {
         Self {
             folders: Vec::new(),
             exclude: Vec::new(),
+            exclude_names: Vec::new(),
             max_file_mib: Spanned::new(0..0, 50),
             network: false,
             removable: false,
@@ -254,6 +257,12 @@ impl Settings {
         }
         if *self.memory.budget_mib.get_ref() != 0 {
             in_range(text, "memory.budget_mib", &self.memory.budget_mib, 128, 1_048_576)?;
+        }
+        for pattern in &self.index.exclude_names {
+            if let Some(problem) = hob_index::pattern_problem(pattern.get_ref()) {
+                let shown = pattern.get_ref();
+                return Err(at_line(text, pattern, &format!("\"{shown}\" is no pattern of file names: {problem}")));
+            }
         }
         self.policy.check(text)?;
         let folders = self.models.folders.iter().chain(&self.index.folders).chain(&self.index.exclude);
@@ -308,6 +317,7 @@ mod tests {
             ("[cache]\nmemory_mib = 70000\n", "line 2: cache.memory_mib = 70000 must lie between 0"),
             ("[cache]\n\ndisk_mib = 0\n", "line 3: cache.disk_mib = 0 must lie between 1"),
             ("[models\n", "line 1"),
+            ("[index]\nexclude_names = [\"a[\"]\n", "line 2: \"a[\" is no pattern"),
         ] {
             let error = Settings::parse(text).expect_err(text);
             assert!(error.contains(expected), "{text:?}: {error}");

@@ -39,6 +39,8 @@ pub struct IndexOptions {
     pub max_text_bytes: usize,
     /// Folders that are never indexed: hob's own and those that the user excluded.
     pub exclude: Vec<PathBuf>,
+    /// Files and folders that are wanted nowhere: patterns as in a `.gitignore`; see [`crate::pattern_problem`].
+    pub exclude_names: Vec<String>,
     /// Whether what other machines keep is indexed where it is mounted below an added folder. Off by default; a folder
     /// that is added by name always is.
     pub network: bool,
@@ -61,6 +63,7 @@ impl IndexOptions {
             max_file_bytes: 50 << 20,
             max_text_bytes: 10 << 20,
             exclude: Vec::new(),
+            exclude_names: Vec::new(),
             network: false,
             removable: false,
             sweep: Duration::from_secs(600),

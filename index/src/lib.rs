@@ -29,4 +29,5 @@ mod watch;
 pub use check::{Finding, Report};
 pub use facade::{FileText, Index, IndexOptions, Reader};
 pub use indexer::progress::Listener;
+pub use scan::pattern_problem;
 pub use types::IndexError;

@@ -110,6 +110,8 @@ pub(crate) struct Rules {
     exclude: Vec<PathBuf>,
     /// Mounts that are not entered from above.
     closed: Vec<PathBuf>,
+    /// What the user wants nowhere.
+    unwanted: Option<Arc<Gitignore>>,
 }
 
 /// The ignore rules in force in one folder: its own, then its parents' up to the added folder.
@@ -138,12 +140,25 @@ impl Scope {
 impl Rules {
     /// Rules for the added folders `roots`; nothing at or below `exclude` is ever taken. All canonical.
     pub(crate) fn new(roots: Vec<PathBuf>, exclude: Vec<PathBuf>) -> Rules {
-        Rules { roots, exclude, closed: Vec::new() }
+        Rules { roots, exclude, closed: Vec::new(), unwanted: None }
     }
 
     /// The same, which stay out of what is mounted at `closed`, unless that, or something in it, was added.
     pub(crate) fn staying_out_of(self, closed: Vec<PathBuf>) -> Rules {
         Rules { closed, ..self }
+    }
+
+    /// The same, without what matches these patterns, written as in a `.gitignore`, anywhere. Those that are none are
+    /// left out.
+    pub(crate) fn without(self, patterns: &[String]) -> Rules {
+        let mut builder = GitignoreBuilder::new("/");
+        for pattern in patterns {
+            if let Err(error) = builder.add_line(None, pattern) {
+                tracing::warn!(pattern, %error, "this is no pattern of file names, and excludes nothing");
+            }
+        }
+        let built = builder.build().inspect_err(|error| tracing::warn!(%error, "no file names are excluded"));
+        Rules { unwanted: built.ok().filter(|built| !built.is_empty()).map(Arc::new), ..self }
     }
 
     /// The added folders.
@@ -215,7 +230,12 @@ impl Rules {
         let Some(name) = path.file_name() else { return false };
         let name = name.to_string_lossy();
         let named = !name_refused(&name, is_dir) || is_dir && is_maildir_folder(path, &name);
-        named && !self.excluded(path) && !self.closed.iter().any(|at| at == path) && !scope.ignores(path, is_dir)
+        let unwanted = self.unwanted.as_ref().is_some_and(|unwanted| unwanted.matched(path, is_dir).is_ignore());
+        named
+            && !unwanted
+            && !self.excluded(path)
+            && !self.closed.iter().any(|at| at == path)
+            && !scope.ignores(path, is_dir)
     }
 }
 
@@ -227,6 +247,11 @@ fn is_maildir_folder(path: &Path, name: &str) -> bool {
 /// Whether a folder holds mail, one file for each message (maildir).
 fn is_maildir(dir: &Path) -> bool {
     ["cur", "new", "tmp"].iter().all(|name| dir.join(name).is_dir())
+}
+
+/// Why this is no pattern of file names as in a `.gitignore`; `None` when it is one.
+pub fn pattern_problem(pattern: &str) -> Option<String> {
+    GitignoreBuilder::new("/").add_line(None, pattern).err().map(|error| error.to_string())
 }
 
 /// Whether `name` is one of the files that decide about their folder.
@@ -522,6 +547,16 @@ mod tests {
         let rules = Rules::new(vec![root.clone()], vec![]);
         assert_eq!(files(&rules, &root), ["Mail/.Sent/cur/4.a", "Mail/cur/1.a:2,S", "Mail/new/2.a", "tmp/a.txt"]);
         assert!(rules.wants(&root.join("Mail/.Sent/cur/4.a"), false));
+    }
+
+    #[test]
+    fn unwanted_names_are_left_out_everywhere() {
+        let (_keep, root) = tree(&[("a.iso", ""), ("b/c.iso", ""), ("b/d.txt", ""), ("Private/e.txt", "")]);
+        let patterns = ["*.iso", "Private/"].map(str::to_owned);
+        let rules = Rules::new(vec![root.clone()], vec![]).without(&patterns);
+        assert_eq!(files(&rules, &root), ["b/d.txt"]);
+        assert!(!rules.wants(&root.join("Private/e.txt"), false));
+        assert!(pattern_problem("*.iso").is_none() && pattern_problem("a[").is_some());
     }
 
     #[test]

@@ -54,6 +54,7 @@ pub(crate) struct Shared {
     pub retry_after: Duration,
     folders: Folders,
     exclude: Vec<PathBuf>,
+    exclude_names: Vec<String>,
     mounts: Mutex<Vec<Mount>>,
     /// Whether networks' and removable file systems are entered from above.
     enters: Enters,
@@ -86,7 +87,8 @@ impl Shared {
         exclude.push(options.items);
         let enters = Enters { network: options.network, removable: options.removable };
         let mounts = mounts::read();
-        let rules = Rules::new(folders.load()?, exclude.clone()).staying_out_of(enters.closed(&mounts));
+        let rules = Rules::new(folders.load()?, exclude.clone()).without(&options.exclude_names);
+        let rules = rules.staying_out_of(enters.closed(&mounts));
         Ok(Shared {
             backfill: Backfill::new(dir.join("vectors")),
             queue: Queue::new(progress.clone()),
@@ -105,6 +107,7 @@ impl Shared {
             embedder,
             folders,
             exclude,
+            exclude_names: options.exclude_names,
             mounts: Mutex::new(mounts),
             enters,
             sweep: options.sweep,
@@ -133,7 +136,8 @@ impl Shared {
 
     fn rules_for(&self, roots: Vec<PathBuf>) -> Rules {
         let mounts = self.mounts.lock().unwrap_or_else(PoisonError::into_inner);
-        Rules::new(roots, self.exclude.clone()).staying_out_of(self.enters.closed(&mounts))
+        let rules = Rules::new(roots, self.exclude.clone()).without(&self.exclude_names);
+        rules.staying_out_of(self.enters.closed(&mounts))
     }
 
     /// Takes note of what is mounted now; the places where that has changed.

@@ -99,6 +99,7 @@ impl Queue {
             return Next::Paused;
         }
         if let Some(order) = inner.orders.pop_front() {
+            self.report(&inner);
             return Next::Order(order);
         }
         match inner.order.pop_front() {

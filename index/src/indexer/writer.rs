@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A batch is committed when it has this many files,
-const BATCH_FILES: usize = 500;
+const BATCH_FILES: usize = 4_000;
 /// or this much text, in bytes,
 const BATCH_BYTES: usize = 32 << 20;
 /// or when its oldest file has waited this long: the first files are found soon.

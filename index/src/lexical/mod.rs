@@ -5,6 +5,7 @@
 //! embeddings, file state or what makes a file worth indexing.
 
 mod query;
+mod ready;
 mod schema;
 mod spelling;
 mod store;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
-use tantivy::tokenizer::{PreTokenizedString, Token};
+use tantivy::schema::Field;
 use tantivy::{Index, IndexReader, IndexWriter, TantivyDocument, Term};
 
 use crate::analysis::{self, Language};
@@ -105,6 +106,7 @@ impl Lexical {
     }
 
     fn over(dir: &Path, index: Index, fresh: bool) -> Result<Lexical, IndexError> {
+        ready::register(&index);
         let reader = store::reader(&index).map_err(|e| storage(dir, &e))?;
         let fields = Fields::of(&index.schema());
         let lexical = Lexical {
@@ -136,9 +138,9 @@ impl Lexical {
     pub fn add(&self, document: &IndexedDocument<'_>) -> Result<(), IndexError> {
         let path = utf8(document.path)?;
         // An item's path is made of names that no user knows.
-        let words = if crate::items::is_item(document.path) { String::new() } else { path_words(path) };
-        let place = Tokens::of(&words, document.lang);
-        let title = Tokens::of(document.title, document.lang);
+        let place = if crate::items::is_item(document.path) { String::new() } else { path_words(path) };
+        let place = words(&place, document.lang);
+        let title = words(document.title, document.lang);
         let mut guard = self.writer()?;
         let writer = self.opened(&mut guard)?;
         for (id, chunk) in document.chunks {
@@ -158,10 +160,10 @@ impl Lexical {
             doc.add_u64(f.line, u64::from(chunk.line));
             doc.add_u64(f.page, u64::from(chunk.page.unwrap_or(0)));
             let body = analysis::tokens_of_kind(&chunk.text, document.lang, document.kind);
-            doc.add_pre_tokenized_text(f.body, Tokens(body).into());
-            doc.add_pre_tokenized_text(f.heading, Tokens::of(&chunk.heading, document.lang).into());
-            doc.add_pre_tokenized_text(f.title, title.clone().into());
-            doc.add_pre_tokenized_text(f.place, place.clone().into());
+            add_words(&mut doc, f.body, &joined(&body));
+            add_words(&mut doc, f.heading, &words(&chunk.heading, document.lang));
+            add_words(&mut doc, f.title, &title);
+            add_words(&mut doc, f.place, &place);
             writer.add_document(doc).map_err(|e| self.failed(&e))?;
         }
         Ok(())
@@ -264,26 +266,19 @@ fn path_words(path: &str) -> String {
     path.replace(['/', '_', '-', '.'], " ")
 }
 
-#[derive(Clone)]
-struct Tokens(Vec<analysis::Token>);
-
-impl Tokens {
-    fn of(text: &str, lang: Language) -> Tokens {
-        Tokens(analysis::tokens(text, lang))
-    }
+/// The words of a text as one text; empty without any.
+fn words(text: &str, lang: Language) -> String {
+    joined(&analysis::tokens(text, lang))
 }
 
-impl From<Tokens> for PreTokenizedString {
-    fn from(tokens: Tokens) -> PreTokenizedString {
-        let tokens = tokens.0.into_iter().enumerate().map(|(position, token)| Token {
-            offset_from: token.range.start,
-            offset_to: token.range.end,
-            position,
-            text: token.text,
-            position_length: 1,
-        });
-        // The text itself is stored once, in a field of its own.
-        PreTokenizedString { text: String::new(), tokens: tokens.collect() }
+fn joined(tokens: &[analysis::Token]) -> String {
+    ready::joined(tokens.iter().map(|token| token.text.as_str()))
+}
+
+/// Adds words to a field; a field without any is left out.
+fn add_words(doc: &mut TantivyDocument, field: Field, words: &str) {
+    if !words.is_empty() {
+        doc.add_text(field, words);
     }
 }
 

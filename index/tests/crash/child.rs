@@ -151,8 +151,7 @@ fn list(index: &Index, root: &Path) -> String {
             None => path.strip_prefix(root).unwrap().display().to_string(),
         };
         let text = index.document_text(&path).unwrap().unwrap();
-        let whole: String = text.chunks.iter().map(|chunk| chunk.text.as_str()).collect();
-        let word = whole.split_whitespace().next().unwrap();
+        let word = text.chunks[0].text.split_whitespace().next().unwrap();
         let query = Query { text: word.to_owned(), limit: 1, mode: Mode::Lexical, ..Query::default() };
         let best = index.search(&query).unwrap().hits.swap_remove(0);
         assert_eq!(best.path, path, "{word}");

@@ -133,6 +133,7 @@ fn items_outlive_the_whole_index_and_belong_to_their_programs() {
         let query = hob_index::types::Query {
             text: "stork".into(),
             limit: 10,
+            mode: hob_index::types::Mode::Lexical,
             hidden: h.index().hidden_from(reader),
             ..hob_index::types::Query::default()
         };
@@ -176,8 +177,8 @@ fn size(dir: &Path) -> u64 {
 #[test]
 fn files_that_are_written_again_and_again_do_not_grow_the_index() {
     let texts = |h: &Harness, round: u32| {
-        for i in 0..60 {
-            let words = (0..120).map(|w| format!("word{} of{round} and{i}", (w * 7 + i * 13 + round * 31) % 400));
+        for i in 0..400 {
+            let words = (0..300).map(|w| format!("word{} of{round} and{i}", (w * 7 + i * 13 + round * 31) % 2_000));
             h.write(&format!("{i}.txt"), &words.collect::<Vec<_>>().join(" "));
         }
     };
