@@ -54,9 +54,10 @@ pub fn of(home: &Path, config: &Path, indexed: &[PathBuf]) -> Vec<Proposal> {
         let path = user_dir(&list, key, home).unwrap_or_else(|| home.join(usual));
         (path, *what)
     });
+    let browsers = BROWSERS.iter().flat_map(|(place, file)| profiles(&home.join(place), file)).map(|p| (p, "browser"));
     let known = KNOWN.iter().flat_map(|(place, what)| found(home, place).into_iter().map(|path| (path, *what)));
     let mut out: Vec<Proposal> = Vec::new();
-    for (path, what) in user.chain(known) {
+    for (path, what) in user.chain(known).chain(browsers) {
         // A desktop whose folder is the home itself means everything, which nobody should propose.
         let fits = path != home && path.is_dir() && !indexed.iter().any(|root| path.starts_with(root));
         if fits && !out.iter().any(|p| path.starts_with(&p.path)) {
@@ -64,6 +65,24 @@ pub fn of(home: &Path, config: &Path, indexed: &[PathBuf]) -> Vec<Proposal> {
         }
     }
     out
+}
+
+/// Where browsers keep their profiles, and the file that makes a folder one.
+const BROWSERS: [(&str, &str); 7] = [
+    (".mozilla/firefox", "places.sqlite"),
+    (".var/app/org.mozilla.firefox/.mozilla/firefox", "places.sqlite"),
+    ("snap/firefox/common/.mozilla/firefox", "places.sqlite"),
+    (".config/chromium", "History"),
+    (".config/google-chrome", "History"),
+    (".config/BraveSoftware/Brave-Browser", "History"),
+    (".var/app/org.chromium.Chromium/config/chromium", "History"),
+];
+
+fn profiles(place: &Path, file: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(place).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.join(file).is_file()).collect();
+    paths.sort();
+    paths
 }
 
 /// `XDG_DOCUMENTS_DIR="$HOME/Dokumente"`
@@ -107,14 +126,18 @@ mod tests {
         }
         let list = "# a comment\nXDG_DESKTOP_DIR=\"$HOME/\"\nXDG_DOCUMENTS_DIR=\"$HOME/Dokumente\"\n";
         fs::write(home.join("cfg/user-dirs.dirs"), list).expect("written");
+        fs::create_dir_all(home.join(".mozilla/firefox/y.default")).expect("made");
+        fs::write(home.join(".mozilla/firefox/y.default/places.sqlite"), "").expect("written");
         let names = |indexed: &[PathBuf]| -> Vec<String> {
             let all = of(home, &home.join("cfg"), indexed);
             all.iter().map(|p| format!("{} {}", p.path.strip_prefix(home).expect("below").display(), p.what)).collect()
         };
         let mail = [".thunderbird/a.default/Mail mail", ".thunderbird/b/ImapMail mail"];
-        let all = ["Dokumente documents", "Notes notes", "Maildir mail", mail[0], mail[1], ".contacts contacts"];
+        let browser = ".mozilla/firefox/y.default browser";
+        let all =
+            ["Dokumente documents", "Notes notes", "Maildir mail", mail[0], mail[1], ".contacts contacts", browser];
         assert_eq!(names(&[]), all);
-        assert_eq!(names(&[home.join("Dokumente"), home.join(".thunderbird")]), [all[1], all[2], all[5]]);
+        assert_eq!(names(&[home.join("Dokumente"), home.join(".thunderbird")]), [all[1], all[2], all[5], browser]);
         assert!(names(&[home.to_path_buf()]).is_empty());
     }
 }

@@ -62,6 +62,9 @@ const SECRET_NAMES: [&str; 10] = [
 ];
 const SECRET_PREFIXES: [&str; 4] = ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"];
 
+/// All that is wanted of a browser's profile: history and bookmarks, and none of the secrets beside them.
+const BROWSER_FILES: [&str; 3] = ["places.sqlite", "History", "Bookmarks"];
+
 /// What tells a changed file from an unchanged one without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
@@ -118,6 +121,8 @@ pub(crate) struct Rules {
 #[derive(Debug)]
 struct Scope {
     own: Option<Gitignore>,
+    /// The folder is a browser's profile.
+    profile: bool,
     parent: Option<Arc<Scope>>,
 }
 
@@ -231,7 +236,9 @@ impl Rules {
         let name = name.to_string_lossy();
         let named = !name_refused(&name, is_dir) || is_dir && is_maildir_folder(path, &name);
         let unwanted = self.unwanted.as_ref().is_some_and(|unwanted| unwanted.matched(path, is_dir).is_ignore());
+        let private = scope.profile && (is_dir || !BROWSER_FILES.contains(&&*name));
         named
+            && !private
             && !unwanted
             && !self.excluded(path)
             && !self.closed.iter().any(|at| at == path)
@@ -242,6 +249,12 @@ impl Rules {
 /// A folder of a mail folder: its name begins with a dot and hides nothing from the user.
 fn is_maildir_folder(path: &Path, name: &str) -> bool {
     name.len() > 1 && name.starts_with('.') && is_maildir(path) && path.parent().is_some_and(is_maildir)
+}
+
+/// Whether a folder is a browser's profile: of Firefox, or of Chromium and its kin.
+fn is_profile(dir: &Path) -> bool {
+    let is_file = |name: &str| dir.join(name).is_file();
+    is_file("places.sqlite") || is_file("History") && is_file("Preferences")
 }
 
 /// Whether a folder holds mail, one file for each message (maildir).
@@ -321,10 +334,10 @@ fn enter(dir: &Path, parent: Option<Arc<Scope>>) -> Arc<Scope> {
         }
     }
     let own = if any { builder.build().ok().filter(|rules| !rules.is_empty()) } else { None };
-    match (own, parent) {
+    match (own, is_profile(dir), parent) {
         // No rules of its own: share the parent's, so that deep trees stay cheap.
-        (None, Some(parent)) => parent,
-        (own, parent) => Arc::new(Scope { own, parent }),
+        (None, false, Some(parent)) => parent,
+        (own, profile, parent) => Arc::new(Scope { own, profile, parent }),
     }
 }
 
@@ -547,6 +560,28 @@ mod tests {
         let rules = Rules::new(vec![root.clone()], vec![]);
         assert_eq!(files(&rules, &root), ["Mail/.Sent/cur/4.a", "Mail/cur/1.a:2,S", "Mail/new/2.a", "tmp/a.txt"]);
         assert!(rules.wants(&root.join("Mail/.Sent/cur/4.a"), false));
+    }
+
+    #[test]
+    fn of_a_browsers_profile_history_and_bookmarks_are_wanted_alone() {
+        let (_keep, root) = tree(&[
+            ("x.default/places.sqlite", ""),
+            ("x.default/cookies.sqlite", ""),
+            ("x.default/prefs.js", ""),
+            ("x.default/storage/a.txt", ""),
+            ("Default/History", ""),
+            ("Default/Preferences", ""),
+            ("Default/Bookmarks", ""),
+            ("Default/Login Data", ""),
+            ("Default/Sessions/b.txt", ""),
+            ("notes/History", "of my town"),
+        ]);
+        let all = ["Default/Bookmarks", "Default/History", "notes/History", "x.default/places.sqlite"];
+        assert_eq!(files(&Rules::new(vec![root.clone()], vec![]), &root), all);
+        let profile = root.join("x.default");
+        let rules = Rules::new(vec![profile.clone()], vec![]);
+        assert_eq!(files(&rules, &profile), ["places.sqlite"]);
+        assert!(!rules.wants(&profile.join("storage/a.txt"), false) && !rules.wants(&profile.join("prefs.js"), false));
     }
 
     #[test]

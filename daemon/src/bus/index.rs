@@ -69,7 +69,7 @@ impl IndexInterface {
 
     /// Folders that could be added: those in which people keep what they look for and that are there. Nothing is indexed
     /// that was not asked for. Options: none. Proposals: path s, what s ("documents", "mail", "contacts", "calendars",
-    /// "notes", "desktop", "downloads").
+    /// "notes", "browser", "desktop", "downloads").
     async fn proposals(&self, options: Dict) -> Result<Vec<Dict>, BusError> {
         Options::new(options).end()?;
         let daemon = self.daemon.clone();

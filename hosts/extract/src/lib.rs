@@ -7,6 +7,7 @@
 
 mod archive;
 pub mod background;
+mod browser;
 mod calendar;
 mod charset;
 mod code;
@@ -25,6 +26,7 @@ mod markdown;
 mod odf;
 mod pdf;
 mod spreadsheet;
+mod sqlite;
 mod table;
 mod text;
 mod xml;
@@ -88,6 +90,8 @@ fn by_format(format: Format, bytes: &[u8], draft: &mut Draft) -> Result<(), Skip
         Format::Ods => odf::spreadsheet(bytes, draft)?,
         Format::Xlsx => spreadsheet::xlsx(bytes, draft)?,
         Format::Xls => spreadsheet::xls(bytes, draft)?,
+        Format::History => browser::history(bytes, draft)?,
+        Format::Bookmarks => browser::bookmarks(&charset::decode(bytes)?, draft)?,
     }
     Ok(())
 }
