@@ -52,71 +52,31 @@ impl HostExtractor {
         self.host.stop(STOP_GRACE).await;
     }
 
-    /// Asks for all files, in as few goes as their faults allow.
-    async fn ask(&self, paths: &[&Path]) -> Vec<Extracted> {
-        let mut results = Vec::with_capacity(paths.len());
-        while results.len() < paths.len() {
-            let more = self.ask_at_once(&paths[results.len()..]).await;
-            if more.is_empty() {
-                break;
-            }
-            results.extend(more);
-        }
+    async fn ask(&self, path: &Path) -> Result<Document, ExtractError> {
+        let unavailable = |e: LinkError| ExtractError::Unavailable(e.to_string());
+        let host = self.host.host().await.map_err(unavailable)?;
+        let request = ExtractRequest { path: path.to_path_buf(), max_bytes: self.max_bytes, max_text: MAX_TEXT };
+        let asked = tokio::time::timeout(DEADLINE, host.ask(request)).await;
         *self.last_used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        results
-    }
-
-    /// Asks for all files before the first answer is waited for: the host reads them one after the other, and never
-    /// waits for the daemon in between. Ends early after a file that ended the host.
-    async fn ask_at_once(&self, paths: &[&Path]) -> Vec<Extracted> {
-        let host = match self.host.host().await {
-            Ok(host) => host,
-            Err(error) => return paths.iter().map(|_| Err(unavailable(&error))).collect(),
-        };
-        let mut asked = Vec::with_capacity(paths.len());
-        for path in paths {
-            let path = path.to_path_buf();
-            asked.push(host.request(ExtractRequest { path, max_bytes: self.max_bytes, max_text: MAX_TEXT }).await);
-        }
-        let mut results = Vec::with_capacity(paths.len());
-        for replies in asked {
-            let reply = async { replies?.next().await };
-            match tokio::time::timeout(DEADLINE, reply).await {
-                Ok(Ok(Some(ExtractReply::Document(document)))) => results.push(Ok(convert(document))),
-                Ok(Ok(Some(ExtractReply::Skipped { reason }))) => results.push(Err(ExtractError::Skipped(reason))),
-                Ok(Ok(None)) => results.push(Err(ExtractError::Unavailable("the reader gave no answer".into()))),
-                // What kills the reader is the file it is at, so that file is what is not read again.
-                Ok(Err(LinkError::Died { how, .. })) => {
-                    let reason = format!("reading it ended the reader ({how}); the file may be damaged");
-                    results.push(Err(ExtractError::Skipped(reason)));
-                    break;
-                }
-                Ok(Err(error)) => results.push(Err(unavailable(&error))),
-                Err(_) => {
-                    host.kill().await;
-                    let reason = format!("reading it took longer than {} s", DEADLINE.as_secs());
-                    results.push(Err(ExtractError::Skipped(reason)));
-                    break;
-                }
+        match asked {
+            Ok(Ok(ExtractReply::Document(document))) => Ok(convert(document)),
+            Ok(Ok(ExtractReply::Skipped { reason })) => Err(ExtractError::Skipped(reason)),
+            // What kills the reader is the file, so the file is what is not read again.
+            Ok(Err(LinkError::Died { how, .. })) => {
+                Err(ExtractError::Skipped(format!("reading it ended the reader ({how}); the file may be damaged")))
+            }
+            Ok(Err(error)) => Err(unavailable(error)),
+            Err(_) => {
+                host.kill().await;
+                Err(ExtractError::Skipped(format!("reading it took longer than {} s", DEADLINE.as_secs())))
             }
         }
-        results
     }
-}
-
-type Extracted = Result<Document, ExtractError>;
-
-fn unavailable(error: &LinkError) -> ExtractError {
-    ExtractError::Unavailable(error.to_string())
 }
 
 impl hob_index::types::Extractor for HostExtractor {
     fn extract(&self, path: &Path) -> Result<Document, ExtractError> {
-        self.extract_all(&[path]).pop().unwrap_or_else(|| Err(ExtractError::Unavailable("it was not read".into())))
-    }
-
-    fn extract_all(&self, paths: &[&Path]) -> Vec<Result<Document, ExtractError>> {
-        self.runtime.block_on(self.ask(paths))
+        self.runtime.block_on(self.ask(path))
     }
 }
 

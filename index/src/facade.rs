@@ -292,8 +292,11 @@ impl Index {
         let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let Some(record) = shared.state.file(&path)? else { return Ok(None) };
         let ids: Vec<_> = record.ids().collect();
-        let chunks = shared.lexical().passages(&ids)?.into_iter().map(|p| p.chunk).collect();
-        Ok(Some(FileText { title: record.title, kind: record.kind, lang: record.lang, chunks }))
+        let passages = shared.lexical().passages(&ids)?;
+        let Some(first) = passages.first() else { return Ok(None) };
+        let (title, kind) = (first.title.clone(), first.kind.clone());
+        let chunks = passages.into_iter().map(|passage| passage.chunk).collect();
+        Ok(Some(FileText { title, kind, lang: record.lang, chunks }))
     }
 
     /// Searches. May block for as long as the embedder needs for the query.

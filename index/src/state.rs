@@ -45,8 +45,6 @@ pub(crate) struct FileRecord {
     pub text_hash: u64,
     /// ISO 639-1.
     pub lang: String,
-    pub kind: String,
-    pub title: String,
     /// The lexical index that its passages were put into; see [`State::epoch`].
     pub epoch: u32,
 }
@@ -457,18 +455,7 @@ mod tests {
     use super::*;
 
     fn record(first_chunk: u64) -> FileRecord {
-        FileRecord {
-            mtime_ns: 1,
-            size: 2,
-            inode: 3,
-            first_chunk,
-            chunks: 2,
-            text_hash: 4,
-            lang: "en".into(),
-            kind: "text".into(),
-            title: "t".into(),
-            epoch: 0,
-        }
+        FileRecord { mtime_ns: 1, size: 2, inode: 3, first_chunk, chunks: 2, text_hash: 4, lang: "en".into(), epoch: 0 }
     }
 
     fn put(state: &State, path: &str, first_chunk: u64) {

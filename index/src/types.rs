@@ -52,10 +52,10 @@ pub struct Chunk {
 pub trait Extractor: Send + Sync {
     /// The document, or why there is none.
     fn extract(&self, path: &Path) -> Result<Document, ExtractError>;
-    /// The same for small files, one result for each, in order; quicker where a call has a cost of its own.
-    fn extract_all(&self, paths: &[&Path]) -> Vec<Result<Document, ExtractError>> {
-        paths.iter().map(|path| self.extract(path)).collect()
-    }
+
+    /// Says that the file will probably be asked for soon, so that an extractor in another process can begin with it.
+    /// Must not block for longer than opening a file takes.
+    fn expect(&self, _path: &Path) {}
 }
 
 /// Why a file gave no document.

@@ -5,18 +5,18 @@
 //! Must not know: the stores, and whether a file is wanted. Whoever acts on a path by another way first lets everything
 //! come back, or an older reading could overwrite a newer one.
 
-use super::read::{Limits, Reading, finish, refuse};
+use super::read::{Limits, Reading, extract, finish, refuse};
 use crate::scan::Stamp;
 use crate::types::Extractor;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// Files given at most before they come back.
 const CAPACITY: usize = 96;
-/// Files read together.
-const TOGETHER: usize = 32;
+/// Files that an extractor is told of together, before the first is asked for.
+const TOGETHER: usize = 24;
 /// Larger files are read by themselves, in bytes.
 const SMALL: u64 = 128 << 10;
 
@@ -110,14 +110,12 @@ fn read_all(given: &Receiver<Job>, tell: &SyncSender<(Job, Reading)>, extractor:
 fn read_group(group: Vec<Job>, extractor: &dyn Extractor, limits: Limits) -> Vec<(Job, Reading)> {
     let refused: Vec<Option<Reading>> = group.iter().map(|job| refuse(&job.path, job.stamp, limits)).collect();
     let readable = group.iter().zip(&refused).filter(|(_, refused)| refused.is_none());
-    let paths: Vec<&Path> = readable.map(|(job, _)| job.path.as_path()).collect();
-    let mut documents = super::read::extract_all(&paths, extractor).into_iter();
-    let readings = group.into_iter().zip(refused).map(|(job, refused)| {
-        let reading = refused.or_else(|| Some(finish(&job.path, documents.next()?, limits)));
-        // A reader that gives fewer answers than it was asked for has a bug, and another time will do.
-        (job, reading.unwrap_or_else(|| Reading::Later("it was not read".to_owned())))
-    });
-    readings.collect()
+    readable.for_each(|(job, _)| extractor.expect(&job.path));
+    let read = |(job, refused): (Job, Option<Reading>)| {
+        let reading = refused.unwrap_or_else(|| finish(&job.path, extract(&job.path, extractor), limits));
+        (job, reading)
+    };
+    group.into_iter().zip(refused).map(read).collect()
 }
 
 #[cfg(test)]
@@ -126,6 +124,7 @@ mod tests {
     use super::*;
     use crate::types::{Block, Document, ExtractError};
     use std::fs;
+    use std::path::Path;
 
     struct Names;
     impl Extractor for Names {

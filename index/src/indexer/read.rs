@@ -56,10 +56,7 @@ pub(crate) fn read(path: &Path, stamp: Stamp, extractor: &dyn Extractor, limits:
     if let Some(refused) = refuse(path, stamp, limits) {
         return refused;
     }
-    match extract_all(&[path], extractor).pop() {
-        Some(extracted) => finish(path, extracted, limits),
-        None => Reading::Later("it was not read".to_owned()),
-    }
+    finish(path, extract(path, extractor), limits)
 }
 
 /// Why `path`, which looked like `stamp`, is not given to an extractor; `None` when it is.
@@ -78,13 +75,8 @@ pub(super) fn refuse(path: &Path, stamp: Stamp, limits: Limits) -> Option<Readin
     })
 }
 
-/// Has files extracted. A panic over one odd file must not end the indexing of all the others.
-pub(super) fn extract_all(paths: &[&Path], extractor: &dyn Extractor) -> Vec<Result<Document, ExtractError>> {
-    let together = catch_unwind(AssertUnwindSafe(|| extractor.extract_all(paths)));
-    together.unwrap_or_else(|_| paths.iter().map(|path| extract_one(path, extractor)).collect())
-}
-
-fn extract_one(path: &Path, extractor: &dyn Extractor) -> Result<Document, ExtractError> {
+/// Has a file extracted. A panic over one odd file must not end the indexing of all the others.
+pub(super) fn extract(path: &Path, extractor: &dyn Extractor) -> Result<Document, ExtractError> {
     catch_unwind(AssertUnwindSafe(|| extractor.extract(path))).unwrap_or_else(|_| {
         tracing::error!(path = %path.display(), "reading a file ended in a panic");
         Err(ExtractError::Skipped(super::BUG.to_owned()))

@@ -199,8 +199,6 @@ impl Writer {
             chunks,
             text_hash: text.hash,
             lang: lang.to_owned(),
-            kind: text.kind,
-            title: text.title,
             epoch: self.shared.words.epoch(),
         };
         self.insert(path.to_path_buf(), Change::Put { record, old }, bytes);
