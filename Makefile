@@ -30,7 +30,7 @@ uninstall: ## remove what `make install` put there
 bench: ## the engine against llama.cpp, retrieval and asking over HOB_DATA; results in bench/results
 	@scripts/bench.sh
 
-soak: ## ten minutes of everything at once, with children killed
+soak: ## ten minutes of everything at once, with children killed; then 200 kills of the index
 	@scripts/bench.sh soak
 
 record: ## record docs/demo.svg from a real run

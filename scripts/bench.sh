@@ -9,12 +9,16 @@ HOB_NO_SETUP=1 "$ROOT/scripts/build.sh"
 "$ROOT/scripts/get-models.sh" >/dev/null
 python=/usr/bin/python3 # the one that the package python3-dasbus belongs to
 "$python" -c 'import gi' 2>/dev/null || die "the benchmarks need PyGObject for $python (Debian: python3-dasbus)"
-[ $# -gt 0 ] || set -- engine retrieval asking footprint memory
+[ $# -gt 0 ] || set -- engine retrieval asking footprint memory index
 status=0
 for script in "$@"; do
     step "$script"
     program=$ROOT/bench/$script.py
     [ -f "$program" ] || program=$ROOT/bench/$script/run.py
     "$python" "$program" || status=1
+    if [ "$script" = soak ]; then
+        step "200 kills of the index"
+        (cd "$ROOT" && HOB_CRASH_ROUNDS=200 cargo test --release --locked --workspace --test crash) || status=1
+    fi
 done
 exit "$status"

@@ -14,6 +14,8 @@ pub enum Kind {
     NotFound,
     /// Too much is under way.
     Busy,
+    /// The caller keeps as much as it may.
+    QuotaExceeded,
     /// It would not fit the memory budget.
     OutOfBudget,
     /// No model that could do it.
@@ -43,6 +45,7 @@ impl Kind {
             Self::InvalidArgument => "invalid_argument",
             Self::NotFound => "not_found",
             Self::Busy => "busy",
+            Self::QuotaExceeded => "quota_exceeded",
             Self::OutOfBudget => "out_of_budget",
             Self::NoModel => "no_model",
             Self::TooLong => "too_long",
@@ -137,6 +140,7 @@ impl From<IndexError> for HobError {
         let kind = match error {
             IndexError::InvalidArgument(_) => Kind::InvalidArgument,
             IndexError::NotFound(_) => Kind::NotFound,
+            IndexError::Quota(_) => Kind::QuotaExceeded,
             IndexError::Storage { .. } | IndexError::Embedder(_) => Kind::Internal,
         };
         Self::new(kind, error.to_string())

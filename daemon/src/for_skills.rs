@@ -95,7 +95,9 @@ async fn complete(daemon: &Daemon, skill: &Manifest, wanted: Complete) -> Helped
 
 async fn search(daemon: &Daemon, wanted: Search) -> Helped {
     let (index, limit) = (daemon.index.clone(), wanted.limit.unwrap_or(5).clamp(1, MOST_HITS));
-    let query = Query { text: wanted.query, limit, folder: None, kind: None, mode: Mode::default() };
+    // Files alone: items belong to the programs that pushed them.
+    let hidden = index.hidden_from(&daemon.readers.of(&Caller::default()));
+    let query = Query { text: wanted.query, limit, folder: None, kind: None, mode: Mode::default(), hidden };
     let found = tokio::task::spawn_blocking(move || index.search(&query)).await;
     let found = found.map_err(|e| ("internal".to_string(), e.to_string()))?;
     let found = found.map_err(|e| refused(e.into()))?;

@@ -16,9 +16,11 @@ pub mod governor;
 mod json_file;
 pub mod ledger;
 pub mod models;
+pub mod mounts;
 pub mod paths;
 pub mod permissions;
 pub mod pressure;
+pub mod proposals;
 pub mod settings;
 pub mod skills;
 pub mod steward;
@@ -39,6 +41,7 @@ use models::embedder::BlockingEmbedder;
 use models::store::{Chosen, Store, StoreSetup};
 use models::{Models, Residency};
 use paths::Paths;
+use permissions::Readers;
 use settings::{KeepOnDisk, Settings};
 use skills::{SkillFolder, SkillSetup, Skills};
 use std::path::{Path, PathBuf};
@@ -77,6 +80,10 @@ pub struct Daemon {
     pub steward: Arc<Steward>,
     /// What each program had computed.
     pub ledger: Arc<Ledger>,
+    /// Who may read pushed items.
+    pub readers: Arc<Readers>,
+    /// Where things are.
+    pub paths: Paths,
     /// When the daemon started.
     pub started: Instant,
     check_after: Duration,
@@ -106,8 +113,13 @@ impl Daemon {
             }
         }
         let skills = Arc::new(Skills::new(skill_setup(paths, settings), models.clone()));
-        let setup =
-            AssistantSetup { mode: settings.answers.mode, keep: settings.cache.disk, sessions: paths.sessions() };
+        let readers = Arc::new(Readers::new(settings.items.readers.clone(), &paths.host("hob")));
+        let setup = AssistantSetup {
+            mode: settings.answers.mode,
+            keep: settings.cache.disk,
+            sessions: paths.sessions(),
+            readers: readers.clone(),
+        };
         let governor = Arc::new(Governor::new(settings.policy.policy()));
         let steward = Arc::new(Steward::new(governor.clone(), decisions.clone()));
         let ledger = Arc::new(Ledger::open(paths.state.join("usage.json"), governor.policy().sysfs.clone()));
@@ -126,6 +138,8 @@ impl Daemon {
             governor,
             steward,
             ledger,
+            readers,
+            paths: paths.clone(),
             started: Instant::now(),
             check_after: Duration::from_secs(*settings.models.check_after_seconds.get_ref()),
         });
@@ -148,7 +162,8 @@ impl Daemon {
             )
         };
         let maintain = self.steward.maintain(&self.index);
-        tokio::join!(self.recycle(), skills, check, look, keep, maintain, pressure::watch(self));
+        let mounts = mounts::watch(&self.index);
+        tokio::join!(self.recycle(), skills, check, look, keep, maintain, pressure::watch(self), mounts);
     }
 
     /// Tells the skills when the machine gets power.
@@ -264,7 +279,11 @@ fn index_options(paths: &Paths, settings: &Settings) -> IndexOptions {
     exclude.extend(settings.index.exclude.iter().map(|f| f.get_ref().clone()));
     let mut options = IndexOptions::new(paths.index());
     options.exclude = exclude;
+    options.items = paths.data.join("items");
     options.max_file_bytes = max_file(settings);
+    options.exclude_names = settings.index.exclude_names.iter().map(|p| p.get_ref().clone()).collect();
+    options.network = settings.index.network;
+    options.removable = settings.index.removable;
     options
 }
 

@@ -3,6 +3,7 @@
 //! A daemon started from `target/release` finds everything beside itself; an installed one in
 //! `../libexec/hob` and `../lib/hob`. Nothing is ever looked up in the current folder.
 
+use crate::proposals::{self, Proposal};
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -80,6 +81,14 @@ impl Paths {
     /// The folder with the skills that the user installed.
     pub fn own_skills(&self) -> PathBuf {
         self.data.join("skills")
+    }
+
+    /// What could be indexed besides what is.
+    pub fn proposals(&self, indexed: &[PathBuf]) -> Vec<Proposal> {
+        let Some(home) = env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute()) else {
+            return Vec::new();
+        };
+        proposals::of(&home, self.config.parent().unwrap_or(&self.config), indexed)
     }
 
     /// hob's own folders, which are never indexed.

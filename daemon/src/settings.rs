@@ -5,6 +5,7 @@ mod policy;
 pub use policy::PolicySettings;
 
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -20,6 +21,8 @@ pub struct Settings {
     pub memory: MemorySettings,
     /// What is indexed.
     pub index: IndexSettings,
+    /// Who may read what programs have pushed.
+    pub items: ItemSettings,
     /// How questions are answered.
     pub answers: AnswerSettings,
     /// What is kept of prompts and conversations.
@@ -96,8 +99,23 @@ pub struct IndexSettings {
     pub folders: Vec<Spanned<PathBuf>>,
     /// Folders that are never indexed.
     pub exclude: Vec<Spanned<PathBuf>>,
+    /// Names of files and folders that are indexed nowhere, as in a `.gitignore`: "*.iso", "Private/".
+    pub exclude_names: Vec<Spanned<String>>,
     /// Files above this many MiB are skipped.
     pub max_file_mib: Spanned<u64>,
+    /// Whether network file systems that are mounted below an indexed folder are indexed with it.
+    pub network: bool,
+    /// The same for removable media.
+    pub removable: bool,
+}
+
+/// `[items]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ItemSettings {
+    /// For each program, those whose pushed items it may read besides its own; "*" means all. A program is named by its
+    /// Flatpak id, its desktop id or its path, as hits show it. `hob` itself reads all.
+    pub readers: BTreeMap<String, Vec<String>>,
 }
 
 /// `[answers]`
@@ -212,7 +230,14 @@ impl Default for CacheSettings {
 
 impl Default for IndexSettings {
     fn default() -> Self {
-        Self { folders: Vec::new(), exclude: Vec::new(), max_file_mib: Spanned::new(0..0, 50) }
+        Self {
+            folders: Vec::new(),
+            exclude: Vec::new(),
+            exclude_names: Vec::new(),
+            max_file_mib: Spanned::new(0..0, 50),
+            network: false,
+            removable: false,
+        }
     }
 }
 
@@ -252,6 +277,12 @@ impl Settings {
         }
         if *self.memory.budget_mib.get_ref() != 0 {
             in_range(text, "memory.budget_mib", &self.memory.budget_mib, 128, 1_048_576)?;
+        }
+        for pattern in &self.index.exclude_names {
+            if let Some(problem) = hob_index::pattern_problem(pattern.get_ref()) {
+                let shown = pattern.get_ref();
+                return Err(at_line(text, pattern, &format!("\"{shown}\" is no pattern of file names: {problem}")));
+            }
         }
         self.policy.check(text)?;
         let folders = self.models.folders.iter().chain(&self.index.folders).chain(&self.index.exclude);
@@ -306,6 +337,7 @@ mod tests {
             ("[cache]\nmemory_mib = 70000\n", "line 2: cache.memory_mib = 70000 must lie between 0"),
             ("[cache]\n\ndisk_mib = 0\n", "line 3: cache.disk_mib = 0 must lie between 1"),
             ("[models\n", "line 1"),
+            ("[index]\nexclude_names = [\"a[\"]\n", "line 2: \"a[\" is no pattern"),
         ] {
             let error = Settings::parse(text).expect_err(text);
             assert!(error.contains(expected), "{text:?}: {error}");

@@ -15,7 +15,7 @@ use crate::vectors::Vectors;
 use std::collections::{BinaryHeap, HashSet};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -231,7 +231,7 @@ impl Worker<'_> {
         let mut live = Vec::new();
         let mut lacking = Vec::new();
         // The indexer drops vectors under this lock, so none of a file that goes meanwhile can stay.
-        for (_, record) in self.shared.state.files_under(Path::new("/")) {
+        for (_, record) in self.shared.state.all_files() {
             if covers(&info, &record.lang) {
                 live.push((record.ids().start, record.ids().end));
                 if record.ids().any(|id| !vectors.contains(id)) {
@@ -275,7 +275,7 @@ impl Worker<'_> {
             return Ok(None);
         }
         let wanted: Vec<ChunkId> = ids.iter().map(|&(_, id)| id).collect();
-        let passages = self.shared.lexical.passages(&wanted).inspect_err(|_| self.put_back(&wanted))?;
+        let passages = self.shared.lexical().passages(&wanted).inspect_err(|_| self.put_back(&wanted))?;
         let parts = |text: &str| chunk::windows(text).into_iter().map(str::to_owned).collect::<Vec<_>>();
         let mut batch: Batch = passages.into_iter().map(|p| (p.id, parts(&p.chunk.text))).collect();
         // A passage without a word has nothing to embed.
@@ -338,7 +338,7 @@ impl Worker<'_> {
             let Some(store) = guard.as_mut() else { return Ok(()) };
             // Under the lock that the indexer takes to drop vectors after its commit: a file that went while
             // its passages were embedded can't come back as a ghost.
-            let stored = self.shared.lexical.languages_of(&ids).and_then(|alive| {
+            let stored = self.shared.lexical().languages_of(&ids).and_then(|alive| {
                 let alive: Vec<_> = vectors.into_iter().filter(|(id, _)| alive.contains_key(id)).collect();
                 store.append(&alive)
             });

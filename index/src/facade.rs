@@ -3,7 +3,10 @@
 //! Owns: the threads, and checking what callers ask for.
 //! Must not know: how any of it is done.
 
+use crate::check::{self, Report};
 use crate::indexer::progress::Listener;
+use crate::items::{self, Item, ItemName};
+use crate::lexical::Lexical;
 use crate::quote::{Quoter, Scope};
 use crate::scan::Rules;
 use crate::search::{Found, Stores};
@@ -27,12 +30,24 @@ const CLOSING: Duration = Duration::from_millis(2500);
 pub struct IndexOptions {
     /// Where the index keeps its own files; created when missing.
     pub dir: PathBuf,
+    /// Where pushed items are kept, which can't be had again from anywhere; created when missing. `items` in `dir` by
+    /// default.
+    pub items: PathBuf,
     /// Larger files are skipped, in bytes. 50 MiB by default.
     pub max_file_bytes: u64,
     /// Text of a file beyond this is left out, in bytes. 10 MiB by default.
     pub max_text_bytes: usize,
     /// Folders that are never indexed: hob's own and those that the user excluded.
     pub exclude: Vec<PathBuf>,
+    /// Files and folders that are wanted nowhere: patterns as in a `.gitignore`; see [`crate::pattern_problem`].
+    pub exclude_names: Vec<String>,
+    /// Whether what other machines keep is indexed where it is mounted below an added folder. Off by default; a folder
+    /// that is added by name always is.
+    pub network: bool,
+    /// The same for media that can be taken out.
+    pub removable: bool,
+    /// How often everything is looked at where changes can't be followed. 10 minutes by default.
+    pub sweep: Duration,
     /// First rest before an extractor or embedder that could not run is tried again; longer each time.
     /// 2 seconds by default.
     pub retry_after: Duration,
@@ -41,14 +56,29 @@ pub struct IndexOptions {
 impl IndexOptions {
     /// The defaults, with the index's own files in `dir`.
     pub fn new(dir: impl Into<PathBuf>) -> IndexOptions {
+        let dir = dir.into();
         IndexOptions {
-            dir: dir.into(),
+            items: dir.join("items"),
+            dir,
             max_file_bytes: 50 << 20,
             max_text_bytes: 10 << 20,
             exclude: Vec::new(),
+            exclude_names: Vec::new(),
+            network: false,
+            removable: false,
+            sweep: Duration::from_secs(600),
             retry_after: Duration::from_secs(2),
         }
     }
+}
+
+/// Whom a search is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reader {
+    /// The user, who may see everything.
+    User,
+    /// A program: sees files, and the items of these programs.
+    Programs(Vec<String>),
 }
 
 /// The text of an indexed file.
@@ -92,6 +122,7 @@ impl Index {
         shared.progress.update(|c| c.embedding = there);
         // Whatever changed while hob was not running.
         shared.queue.push(PathBuf::from("/"));
+        shared.queue.push(PathBuf::from(items::ROOT));
         let ended = start(&shared, &settling)?;
         let inner = Inner { shared, settling, quoter: Quoter::default(), ended: Mutex::new(Some(ended)) };
         Ok(Index { inner: Arc::new(inner) })
@@ -161,6 +192,63 @@ impl Index {
         Ok(())
     }
 
+    /// Something was mounted or unmounted: what lies there is looked at. What an unmounted file system held leaves the
+    /// index.
+    pub fn mounts_changed(&self) {
+        let shared = &self.inner.shared;
+        let related = |at: &PathBuf| shared.rules().roots().iter().any(|r| r.starts_with(at) || at.starts_with(r));
+        let changed: Vec<PathBuf> = shared.look_at_mounts().into_iter().filter(related).collect();
+        for at in changed {
+            tracing::info!(at = %at.display(), "what is mounted here has changed");
+            shared.queue.push(at);
+        }
+        shared.progress.tell();
+    }
+
+    /// Keeps a text that a program pushes, in place of an earlier one of the same name. Durable on return, and found
+    /// soon after.
+    pub fn put_item(&self, name: &ItemName, item: &Item) -> Result<(), IndexError> {
+        let shared = &self.inner.shared;
+        shared.queue.push(shared.items.put(name, item)?);
+        shared.progress.tell();
+        Ok(())
+    }
+
+    /// Forgets items of a program; how many of them there were. Durable on return.
+    pub fn delete_items(&self, app: &str, ids: &[String]) -> Result<usize, IndexError> {
+        let shared = &self.inner.shared;
+        let gone = shared.items.delete(app, ids)?;
+        let count = gone.len();
+        gone.into_iter().for_each(|path| shared.queue.push(path));
+        shared.progress.tell();
+        Ok(count)
+    }
+
+    /// A program's item, as it was pushed.
+    pub fn item(&self, name: &ItemName) -> Result<Option<Item>, IndexError> {
+        Ok(self.inner.shared.items.get(&name.path())?.map(|(_, item)| item))
+    }
+
+    /// What a search for `reader` leaves out: the items of programs that it may not read.
+    pub fn hidden_from(&self, reader: &Reader) -> Vec<PathBuf> {
+        let Reader::Programs(readable) = reader else { return Vec::new() };
+        let apps = self.inner.shared.items.apps().into_iter();
+        apps.filter(|app| !readable.contains(app)).map(|app| items::folder_of(&app)).collect()
+    }
+
+    /// Compares word index, embeddings, list of files, items and disk. Takes about as long as reading the index and
+    /// walking all folders.
+    pub fn check(&self) -> Result<Report, IndexError> {
+        check::check(&self.inner.shared)
+    }
+
+    /// Checks, and begins to put right what was found; that is done when the index is at rest.
+    pub fn repair(&self) -> Result<Report, IndexError> {
+        let report = check::check(&self.inner.shared)?;
+        check::repair(&self.inner.shared, &report);
+        Ok(report)
+    }
+
     /// Stops indexing and embedding until [`Index::resume`]; searching goes on.
     pub fn pause(&self) {
         self.inner.shared.queue.set_paused(true);
@@ -188,9 +276,14 @@ impl Index {
     /// Files that could not be indexed, at most `limit`; troubles of the index itself come first.
     pub fn skipped(&self, limit: usize) -> Result<Vec<Skipped>, IndexError> {
         let shared = &self.inner.shared;
-        let files = shared.state.skips_under(Path::new("/"));
+        let files = shared.state.all_skips();
         let files = files.map(|(path, skip)| Skipped { path: path.display().to_string(), reason: skip.reason });
         Ok(shared.notices().into_iter().chain(files).take(limit).collect())
+    }
+
+    /// The files and items that are in the index, in the order of their names.
+    pub fn documents(&self) -> Vec<PathBuf> {
+        self.inner.shared.state.all_files().map(|(path, _)| path).collect()
     }
 
     /// The text of a file as it is in the index; `None` when it is not in it.
@@ -199,30 +292,40 @@ impl Index {
         let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let Some(record) = shared.state.file(&path)? else { return Ok(None) };
         let ids: Vec<_> = record.ids().collect();
-        let chunks = shared.lexical.passages(&ids)?.into_iter().map(|p| p.chunk).collect();
-        Ok(Some(FileText { title: record.title, kind: record.kind, lang: record.lang, chunks }))
+        let passages = shared.lexical().passages(&ids)?;
+        let Some(first) = passages.first() else { return Ok(None) };
+        let (title, kind) = (first.title.clone(), first.kind.clone());
+        let chunks = passages.into_iter().map(|passage| passage.chunk).collect();
+        Ok(Some(FileText { title, kind, lang: record.lang, chunks }))
     }
 
     /// Searches. May block for as long as the embedder needs for the query.
     pub fn search(&self, query: &Query) -> Result<Found, IndexError> {
         let folder = query.folder.as_deref().map(|folder| self.indexed(folder)).transpose()?;
-        let mut found = search::search(&self.stores(), &Query { folder, ..query.clone() })?;
+        let lexical = self.inner.shared.words.serving();
+        let mut found = search::search(&self.stores(&lexical), &Query { folder, ..query.clone() })?;
         let rules = self.inner.shared.rules();
-        found.hits.retain(|hit| is_kept(&rules, &hit.path));
+        found.hits.retain(|hit| self.is_kept(&rules, &hit.path));
         Ok(found)
     }
 
-    /// At most `limit` sentences that may answer a question, best first, from files at or below `folder`.
+    /// At most `limit` sentences that may answer a question, best first, from files at or below `folder`, and from nothing
+    /// at or below what is `hidden`.
     pub fn sentences_for(
         &self,
         question: &str,
         folder: Option<&Path>,
+        hidden: Vec<PathBuf>,
         limit: usize,
     ) -> Result<Vec<ScoredSentence>, IndexError> {
-        let scope = Scope { folder: folder.map(|folder| self.indexed(folder)).transpose()?, kind: None };
-        let mut found = self.inner.quoter.sentences_for(&self.stores(), question, &scope, limit)?;
+        let scope = Scope { folder: folder.map(|folder| self.indexed(folder)).transpose()?, kind: None, hidden };
+        let lexical = self.inner.shared.words.serving();
+        let mut found = self.inner.quoter.sentences_for(&self.stores(&lexical), question, &scope, limit)?;
         let rules = self.inner.shared.rules();
-        found.retain(|sentence| is_kept(&rules, &sentence.path));
+        found.retain(|sentence| self.is_kept(&rules, &sentence.path));
+        for sentence in found.iter_mut().filter(|sentence| items::is_item(&sentence.path)) {
+            sentence.uri = self.inner.shared.items.get(&sentence.path)?.and_then(|(_, item)| item.uri);
+        }
         Ok(found)
     }
 
@@ -265,9 +368,26 @@ impl Index {
         Ok(at)
     }
 
-    fn stores(&self) -> Stores<'_> {
+    #[cfg(test)]
+    pub(crate) fn settling(&self) -> Arc<Settling> {
+        self.inner.settling.clone()
+    }
+
+    fn stores<'a>(&'a self, lexical: &'a Lexical) -> Stores<'a> {
         let shared = &self.inner.shared;
-        Stores { lexical: &shared.lexical, vectors: shared.backfill.store(), embedder: shared.embedder.as_ref() }
+        Stores { lexical, vectors: shared.backfill.store(), embedder: shared.embedder.as_ref() }
+    }
+
+    /// Whether what is at `path` is still to be shown: what was forgotten is not, while the indexer, which may be busy
+    /// with something else, has yet to remove it.
+    fn is_kept(&self, rules: &Rules, path: &Path) -> bool {
+        let shared = &self.inner.shared;
+        if items::is_item(path) {
+            return shared.items.version(path).is_some();
+        }
+        // An earlier word index that answers for a while is not kept up to date.
+        let gone = || shared.words.old_answers() && matches!(shared.state.file(path), Ok(None));
+        rules.roots().iter().any(|root| path.starts_with(root)) && !gone()
     }
 }
 
@@ -322,12 +442,6 @@ fn spawn(
     };
     let started = thread::Builder::new().name(name.to_owned()).spawn(body);
     started.map(|_| ()).map_err(|e| storage(&shared.dir, format!("a thread could not be started: {e}")))
-}
-
-/// Whether a file is still below an added folder: what was forgotten is not shown while the indexer, which may
-/// be busy with something else, has yet to remove it.
-fn is_kept(rules: &Rules, path: &Path) -> bool {
-    !path.is_absolute() || rules.roots().iter().any(|root| path.starts_with(root))
 }
 
 /// The canonical form of a folder that can be indexed.

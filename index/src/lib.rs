@@ -2,11 +2,18 @@
 
 pub mod analysis;
 mod backfill;
+mod background;
+mod check;
 pub mod chunk;
 mod facade;
 mod indexer;
+pub mod items;
 pub mod lexical;
 mod memory;
+mod mounts;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod overflow;
 pub mod quote;
 mod scan;
 pub mod search;
@@ -14,10 +21,13 @@ pub mod sentences;
 mod shared;
 mod snippet;
 mod state;
+mod stores;
 pub mod types;
 pub mod vectors;
 mod watch;
 
-pub use facade::{FileText, Index, IndexOptions};
+pub use check::{Finding, Report};
+pub use facade::{FileText, Index, IndexOptions, Reader};
 pub use indexer::progress::Listener;
+pub use scan::pattern_problem;
 pub use types::IndexError;

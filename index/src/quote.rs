@@ -48,6 +48,8 @@ pub struct Scope {
     pub folder: Option<PathBuf>,
     /// Only this kind of document.
     pub kind: Option<String>,
+    /// Nothing at or below these paths.
+    pub hidden: Vec<PathBuf>,
 }
 
 struct Candidate {
@@ -70,7 +72,7 @@ impl Quoter {
         if question.trim().is_empty() {
             return Err(IndexError::InvalidArgument("the question is empty: ask something".to_owned()));
         }
-        let filter = Filter { folder: scope.folder.clone(), kind: scope.kind.clone() };
+        let filter = Filter { folder: scope.folder.clone(), kind: scope.kind.clone(), hidden: scope.hidden.clone() };
         let ranking = search::rank(stores, question, &filter, Mode::Hybrid)?;
         let best = &ranking.list[..ranking.list.len().min(PASSAGES)];
         let ids: Vec<_> = best.iter().map(|r| r.id).collect();
@@ -185,6 +187,7 @@ fn scored(
     let similar = cosine.unwrap_or(IMPUTED * candidate.overlap);
     ScoredSentence {
         path: passage.path.clone(),
+        uri: None,
         title: passage.title.clone(),
         text: candidate.text,
         line: candidate.line,

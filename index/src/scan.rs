@@ -4,6 +4,7 @@
 //! the same [`Rules`], so a file can't be in by one way and out by the other.
 //! Must not know: what is already indexed, and what happens with what it finds.
 
+use crate::items::Version;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use std::fs::{FileType, Metadata, ReadDir};
 use std::io::{self, Read};
@@ -25,11 +26,44 @@ const JUNK_FOLDERS: [&str; 6] =
     ["node_modules", "bower_components", "__pycache__", "lost+found", "$RECYCLE.BIN", "System Volume Information"];
 /// Half-written files and editors' leftovers.
 const JUNK_EXTENSIONS: [&str; 4] = ["part", "crdownload", "tmp", "swp"];
-const SECRET_FOLDERS: [&str; 5] = [".ssh", ".gnupg", ".pki", ".password-store", "keyrings"];
-const SECRET_EXTENSIONS: [&str; 12] =
-    ["kdbx", "kdb", "pem", "key", "p12", "pfx", "jks", "keystore", "gpg", "pgp", "ppk", "keychain"];
-const SECRET_NAMES: [&str; 3] = ["wallet.dat", "credentials", "shadow"];
+const SECRET_FOLDERS: [&str; 7] = [".ssh", ".gnupg", ".pki", ".password-store", "keyrings", "kwalletd", ".electrum"];
+const SECRET_EXTENSIONS: [&str; 19] = [
+    "kdbx",
+    "kdb",
+    "pem",
+    "key",
+    "p12",
+    "pfx",
+    "jks",
+    "keystore",
+    "gpg",
+    "pgp",
+    "ppk",
+    "keychain",
+    "kwl",
+    "wallet",
+    "keytab",
+    "psafe3",
+    "agilekeychain",
+    "opvault",
+    "agekey",
+];
+const SECRET_NAMES: [&str; 10] = [
+    "wallet.dat",
+    "credentials",
+    "shadow",
+    "logins.json",
+    "key4.db",
+    "key3.db",
+    "signons.sqlite",
+    "login data",
+    "cookies.sqlite",
+    "default_wallet",
+];
 const SECRET_PREFIXES: [&str; 4] = ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"];
+
+/// All that is wanted of a browser's profile: history and bookmarks, and none of the secrets beside them.
+const BROWSER_FILES: [&str; 3] = ["places.sqlite", "History", "Bookmarks"];
 
 /// What tells a changed file from an unchanged one without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +80,11 @@ impl Stamp {
     pub(crate) fn of(meta: &Metadata) -> Stamp {
         let mtime_ns = meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec());
         Stamp { mtime_ns, size: meta.size(), inode: meta.ino() }
+    }
+
+    /// The same of an item, whose serial number no other version has.
+    pub(crate) fn of_item(version: Version) -> Stamp {
+        Stamp { mtime_ns: version.at_ns, size: version.size, inode: version.serial }
     }
 }
 
@@ -72,12 +111,18 @@ pub(crate) enum Found {
 pub(crate) struct Rules {
     roots: Vec<PathBuf>,
     exclude: Vec<PathBuf>,
+    /// Mounts that are not entered from above.
+    closed: Vec<PathBuf>,
+    /// What the user wants nowhere.
+    unwanted: Option<Arc<Gitignore>>,
 }
 
 /// The ignore rules in force in one folder: its own, then its parents' up to the added folder.
 #[derive(Debug)]
 struct Scope {
     own: Option<Gitignore>,
+    /// The folder is a browser's profile.
+    profile: bool,
     parent: Option<Arc<Scope>>,
 }
 
@@ -100,7 +145,25 @@ impl Scope {
 impl Rules {
     /// Rules for the added folders `roots`; nothing at or below `exclude` is ever taken. All canonical.
     pub(crate) fn new(roots: Vec<PathBuf>, exclude: Vec<PathBuf>) -> Rules {
-        Rules { roots, exclude }
+        Rules { roots, exclude, closed: Vec::new(), unwanted: None }
+    }
+
+    /// The same, which stay out of what is mounted at `closed`, unless that, or something in it, was added.
+    pub(crate) fn staying_out_of(self, closed: Vec<PathBuf>) -> Rules {
+        Rules { closed, ..self }
+    }
+
+    /// The same, without what matches these patterns, written as in a `.gitignore`, anywhere. Those that are none are
+    /// left out.
+    pub(crate) fn without(self, patterns: &[String]) -> Rules {
+        let mut builder = GitignoreBuilder::new("/");
+        for pattern in patterns {
+            if let Err(error) = builder.add_line(None, pattern) {
+                tracing::warn!(pattern, %error, "this is no pattern of file names, and excludes nothing");
+            }
+        }
+        let built = builder.build().inspect_err(|error| tracing::warn!(%error, "no file names are excluded"));
+        Rules { unwanted: built.ok().filter(|built| !built.is_empty()).map(Arc::new), ..self }
     }
 
     /// The added folders.
@@ -171,8 +234,37 @@ impl Rules {
     fn admits(&self, scope: &Scope, path: &Path, is_dir: bool) -> bool {
         let Some(name) = path.file_name() else { return false };
         let name = name.to_string_lossy();
-        !name_refused(&name, is_dir) && !self.excluded(path) && !scope.ignores(path, is_dir)
+        let named = !name_refused(&name, is_dir) || is_dir && is_maildir_folder(path, &name);
+        let unwanted = self.unwanted.as_ref().is_some_and(|unwanted| unwanted.matched(path, is_dir).is_ignore());
+        let private = scope.profile && (is_dir || !BROWSER_FILES.contains(&&*name));
+        named
+            && !private
+            && !unwanted
+            && !self.excluded(path)
+            && !self.closed.iter().any(|at| at == path)
+            && !scope.ignores(path, is_dir)
     }
+}
+
+/// A folder of a mail folder: its name begins with a dot and hides nothing from the user.
+fn is_maildir_folder(path: &Path, name: &str) -> bool {
+    name.len() > 1 && name.starts_with('.') && is_maildir(path) && path.parent().is_some_and(is_maildir)
+}
+
+/// Whether a folder is a browser's profile: of Firefox, or of Chromium and its kin.
+fn is_profile(dir: &Path) -> bool {
+    let is_file = |name: &str| dir.join(name).is_file();
+    is_file("places.sqlite") || is_file("History") && is_file("Preferences")
+}
+
+/// Whether a folder holds mail, one file for each message (maildir).
+fn is_maildir(dir: &Path) -> bool {
+    ["cur", "new", "tmp"].iter().all(|name| dir.join(name).is_dir())
+}
+
+/// Why this is no pattern of file names as in a `.gitignore`; `None` when it is one.
+pub fn pattern_problem(pattern: &str) -> Option<String> {
+    GitignoreBuilder::new("/").add_line(None, pattern).err().map(|error| error.to_string())
 }
 
 /// Whether `name` is one of the files that decide about their folder.
@@ -258,10 +350,10 @@ fn enter(dir: &Path, parent: Option<Arc<Scope>>) -> Arc<Scope> {
         }
     }
     let own = if any { builder.build().ok().filter(|rules| !rules.is_empty()) } else { None };
-    match (own, parent) {
+    match (own, is_profile(dir), parent) {
         // No rules of its own: share the parent's, so that deep trees stay cheap.
-        (None, Some(parent)) => parent,
-        (own, parent) => Arc::new(Scope { own, parent }),
+        (None, false, Some(parent)) => parent,
+        (own, profile, parent) => Arc::new(Scope { own, profile, parent }),
     }
 }
 
@@ -327,7 +419,7 @@ impl Walk {
     fn sort(&mut self, scope: &Arc<Scope>, path: PathBuf) -> Option<Found> {
         let name = path.file_name()?;
         let lossy = name.to_string_lossy();
-        if lossy.starts_with('.') {
+        if lossy.starts_with('.') && !is_maildir_folder(&path, &lossy) {
             return None;
         }
         let meta = match path.symlink_metadata() {
@@ -349,7 +441,9 @@ impl Walk {
         if !is_dir {
             return Some(Found::File(path, Stamp::of(&meta)));
         }
-        if !closed_by_marker(&path) {
+        // Mail that has not wholly arrived.
+        let arriving = lossy == "tmp" && path.parent().is_some_and(is_maildir);
+        if !closed_by_marker(&path) && !arriving {
             self.dirs.push((path, Some(scope.clone())));
         }
         None
@@ -465,6 +559,68 @@ mod tests {
         assert!(both.wants(&root.join(".notes/a.txt"), false));
         assert!(both.refusal(Path::new("/proc/self")).is_some());
         assert!(both.refusal(&root.join(".ssh")).is_some());
+    }
+
+    #[test]
+    fn mail_folders_are_entered_though_they_look_hidden() {
+        let (_keep, root) = tree(&[
+            ("Mail/cur/1.a:2,S", "From: a"),
+            ("Mail/new/2.a", "From: b"),
+            ("Mail/tmp/3.a", "From: half"),
+            ("Mail/.Sent/cur/4.a", "From: c"),
+            ("Mail/.Sent/new/.keep", ""),
+            ("Mail/.Sent/tmp/.keep", ""),
+            ("Mail/.index/x", "no mail folder"),
+            (".hidden/cur/5.a", "not in a mail folder"),
+            (".hidden/new/.keep", ""),
+            (".hidden/tmp/.keep", ""),
+            ("tmp/a.txt", "an ordinary folder"),
+        ]);
+        let rules = Rules::new(vec![root.clone()], vec![]);
+        assert_eq!(files(&rules, &root), ["Mail/.Sent/cur/4.a", "Mail/cur/1.a:2,S", "Mail/new/2.a", "tmp/a.txt"]);
+        assert!(rules.wants(&root.join("Mail/.Sent/cur/4.a"), false));
+    }
+
+    #[test]
+    fn of_a_browsers_profile_history_and_bookmarks_are_wanted_alone() {
+        let (_keep, root) = tree(&[
+            ("x.default/places.sqlite", ""),
+            ("x.default/cookies.sqlite", ""),
+            ("x.default/prefs.js", ""),
+            ("x.default/storage/a.txt", ""),
+            ("Default/History", ""),
+            ("Default/Preferences", ""),
+            ("Default/Bookmarks", ""),
+            ("Default/Login Data", ""),
+            ("Default/Sessions/b.txt", ""),
+            ("notes/History", "of my town"),
+        ]);
+        let all = ["Default/Bookmarks", "Default/History", "notes/History", "x.default/places.sqlite"];
+        assert_eq!(files(&Rules::new(vec![root.clone()], vec![]), &root), all);
+        let profile = root.join("x.default");
+        let rules = Rules::new(vec![profile.clone()], vec![]);
+        assert_eq!(files(&rules, &profile), ["places.sqlite"]);
+        assert!(!rules.wants(&profile.join("storage/a.txt"), false) && !rules.wants(&profile.join("prefs.js"), false));
+    }
+
+    #[test]
+    fn unwanted_names_are_left_out_everywhere() {
+        let (_keep, root) = tree(&[("a.iso", ""), ("b/c.iso", ""), ("b/d.txt", ""), ("Private/e.txt", "")]);
+        let patterns = ["*.iso", "Private/"].map(str::to_owned);
+        let rules = Rules::new(vec![root.clone()], vec![]).without(&patterns);
+        assert_eq!(files(&rules, &root), ["b/d.txt"]);
+        assert!(!rules.wants(&root.join("Private/e.txt"), false));
+        assert!(pattern_problem("*.iso").is_none() && pattern_problem("a[").is_some());
+    }
+
+    #[test]
+    fn closed_mounts_are_not_entered_from_above() {
+        let (_keep, root) = tree(&[("a.txt", ""), ("nas/b.txt", ""), ("nas/c/d.txt", "")]);
+        let rules = Rules::new(vec![root.clone()], vec![]).staying_out_of(vec![root.join("nas")]);
+        assert_eq!(files(&rules, &root), ["a.txt"]);
+        assert!(!rules.wants(&root.join("nas/b.txt"), false) && files(&rules, &root.join("nas")).is_empty());
+        let named = Rules::new(vec![root.clone(), root.join("nas/c")], vec![]).staying_out_of(vec![root.join("nas")]);
+        assert_eq!(files(&named, &root), ["a.txt", "nas/c/d.txt"]);
     }
 
     #[test]

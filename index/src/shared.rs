@@ -1,6 +1,6 @@
 //! What the threads of an index share.
 //!
-//! Owns: opening the stores so that they agree, and the little that all threads look up.
+//! Owns: the stores, and the little that all threads look up.
 //! Must not know: what the threads do with it.
 
 use crate::IndexOptions;
@@ -8,22 +8,43 @@ use crate::backfill::Backfill;
 use crate::indexer::progress::Progress;
 use crate::indexer::queue::Queue;
 use crate::indexer::{Limits, Tally};
+use crate::items::Items;
 use crate::lexical::Lexical;
+use crate::mounts::{self, Medium, Mount};
 use crate::scan::Rules;
-use crate::state::{Folders, Opened, State, storage};
+use crate::state::{Folders, State, storage};
+use crate::stores::{self, Words};
 use crate::types::{Embedder, Extractor, IndexError, Skipped};
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
+
+/// Which mounts below an added folder are entered.
+#[derive(Clone, Copy)]
+struct Enters {
+    network: bool,
+    removable: bool,
+}
+
+impl Enters {
+    fn closed(self, mounts: &[Mount]) -> Vec<PathBuf> {
+        let closed = |mount: &&Mount| match mount.medium {
+            Medium::Fixed => false,
+            Medium::Network => !self.network,
+            Medium::Removable => !self.removable,
+        };
+        mounts.iter().filter(closed).map(|mount| mount.at.clone()).collect()
+    }
+}
 
 /// See the module.
 pub(crate) struct Shared {
     pub dir: PathBuf,
     pub state: State,
-    pub lexical: Lexical,
+    pub words: Words,
+    pub items: Items,
     pub backfill: Backfill,
     pub queue: Queue,
     pub progress: Arc<Progress>,
@@ -33,6 +54,11 @@ pub(crate) struct Shared {
     pub retry_after: Duration,
     folders: Folders,
     exclude: Vec<PathBuf>,
+    exclude_names: Vec<String>,
+    mounts: Mutex<Vec<Mount>>,
+    /// Whether networks' and removable file systems are entered from above.
+    enters: Enters,
+    pub sweep: Duration,
     rules: RwLock<Arc<Rules>>,
     tally: Mutex<Tally>,
     notices: Mutex<BTreeMap<&'static str, Skipped>>,
@@ -51,13 +77,18 @@ impl Shared {
         let dir = dir.canonicalize().map_err(|e| storage(&dir, e))?;
         let lock = lock(&dir)?;
         let folders = Folders::at(dir.join("folders.json"));
-        let (state, lexical) = open_in_step(&dir)?;
+        let (state, words) = stores::open(&dir)?;
+        let items = Items::open(&options.items)?;
         let progress = Arc::new(Progress::default());
         // Excluded as the kernel sees it too, should a link lead there.
         let mut exclude: Vec<PathBuf> = options.exclude.iter().filter_map(|path| path.canonicalize().ok()).collect();
         exclude.extend(options.exclude);
         exclude.push(dir.clone());
-        let rules = Rules::new(folders.load()?, exclude.clone());
+        exclude.push(options.items);
+        let enters = Enters { network: options.network, removable: options.removable };
+        let mounts = mounts::read();
+        let rules = Rules::new(folders.load()?, exclude.clone()).without(&options.exclude_names);
+        let rules = rules.staying_out_of(enters.closed(&mounts));
         Ok(Shared {
             backfill: Backfill::new(dir.join("vectors")),
             queue: Queue::new(progress.clone()),
@@ -69,13 +100,23 @@ impl Shared {
             _lock: lock,
             dir,
             state,
-            lexical,
+            words,
+            items,
             progress,
             extractor,
             embedder,
             folders,
             exclude,
+            exclude_names: options.exclude_names,
+            mounts: Mutex::new(mounts),
+            enters,
+            sweep: options.sweep,
         })
+    }
+
+    /// The lexical store that is filled.
+    pub(crate) fn lexical(&self) -> Arc<Lexical> {
+        self.words.current()
     }
 
     /// The rules in force. Work on one copy from start to end.
@@ -89,8 +130,29 @@ impl Shared {
         let mut roots = rules.roots().to_vec();
         change(&mut roots);
         self.folders.save(&roots)?;
-        *rules = Arc::new(Rules::new(roots, self.exclude.clone()));
+        *rules = Arc::new(self.rules_for(roots));
         Ok(())
+    }
+
+    fn rules_for(&self, roots: Vec<PathBuf>) -> Rules {
+        let mounts = self.mounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let rules = Rules::new(roots, self.exclude.clone()).without(&self.exclude_names);
+        rules.staying_out_of(self.enters.closed(&mounts))
+    }
+
+    /// Takes note of what is mounted now; the places where that has changed.
+    pub(crate) fn look_at_mounts(&self) -> Vec<PathBuf> {
+        let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+        let now = mounts::read();
+        let before = std::mem::replace(&mut *self.mounts.lock().unwrap_or_else(PoisonError::into_inner), now.clone());
+        *rules = Arc::new(self.rules_for(rules.roots().to_vec()));
+        mounts::difference(&before, &now)
+    }
+
+    /// Whether changes below `path` may be made by another machine, which the kernel does not tell of.
+    pub(crate) fn is_on_network(&self, path: &Path) -> bool {
+        let mounts = self.mounts.lock().unwrap_or_else(PoisonError::into_inner);
+        mounts::medium_of(&mounts, path) == Medium::Network
     }
 
     /// Tells the user of trouble with the index itself, listed among the skipped files.
@@ -153,47 +215,5 @@ fn lock(dir: &Path) -> Result<File, IndexError> {
             Err(storage(dir, "another hobd uses them; stop it, or give this one another data folder"))
         }
         Err(TryLockError::Error(e)) => Err(storage(dir, e)),
-    }
-}
-
-/// Opens state and lexical index so that they speak of the same commit, or of one that was interrupted.
-/// Where they don't, both begin anew: what is not known to be right is indexed again.
-fn open_in_step(dir: &Path) -> Result<(State, Lexical), IndexError> {
-    let (state, opened) = State::open(&dir.join("state"))?;
-    let at = dir.join("lexical");
-    if opened == Opened::Fresh {
-        remove(&at)?;
-    }
-    let mut lexical = Lexical::open(&at)?;
-    if opened == Opened::Kept && in_step(&state, &lexical)? {
-        return Ok((state, lexical));
-    }
-    if !lexical.opened_fresh() {
-        tracing::warn!("state and lexical index do not belong together; every file is indexed again");
-        drop(lexical);
-        remove(&at)?;
-        lexical = Lexical::open(&at)?;
-    }
-    // Chunk ids begin anew, so old embeddings would be taken for new ones'.
-    remove(&dir.join("vectors"))?;
-    state.clear()?;
-    Ok((state, lexical))
-}
-
-fn in_step(state: &State, lexical: &Lexical) -> Result<bool, IndexError> {
-    let (known, committed) = (state.generation()?, lexical.generation()?);
-    if lexical.opened_fresh() {
-        return Ok(false);
-    }
-    Ok(match state.intent()? {
-        None => known == committed,
-        Some(intent) => intent.generation == known + 1 && (committed == known || committed == intent.generation),
-    })
-}
-
-fn remove(dir: &Path) -> Result<(), IndexError> {
-    match fs::remove_dir_all(dir) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(storage(dir, e)),
-        _ => Ok(()),
     }
 }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Raised when a record's meaning changes; an older database is emptied and the files are indexed again.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 const CACHE_BYTES: u64 = 4 << 20;
 /// How long a database that this process has just closed may still hold its lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
@@ -28,6 +28,8 @@ const KEY_SCHEMA: &[u8] = b"m/schema";
 const KEY_GENERATION: &[u8] = b"m/generation";
 const KEY_NEXT_CHUNK: &[u8] = b"m/next_chunk";
 const KEY_INTENT: &[u8] = b"m/intent";
+const KEY_EPOCH: &[u8] = b"m/epoch";
+const KEY_BUILDING: &[u8] = b"m/building";
 
 /// A file that is in the index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +45,8 @@ pub(crate) struct FileRecord {
     pub text_hash: u64,
     /// ISO 639-1.
     pub lang: String,
-    pub kind: String,
-    pub title: String,
+    /// The lexical index that its passages were put into; see [`State::epoch`].
+    pub epoch: u32,
 }
 
 impl FileRecord {
@@ -187,6 +189,32 @@ impl State {
         Ok(self.get(KEY_NEXT_CHUNK)?.unwrap_or(1))
     }
 
+    /// Which of the lexical indexes that there were is the one to be filled: it counts up when one is built anew beside
+    /// an old one. What was put into another one has yet to be put into this.
+    pub(crate) fn epoch(&self) -> Result<u32, IndexError> {
+        Ok(self.get(KEY_EPOCH)?.unwrap_or(0))
+    }
+
+    /// Begins a new epoch; durable on return.
+    pub(crate) fn begin_epoch(&self, epoch: u32) -> Result<(), IndexError> {
+        let mut batch = Batch::default();
+        batch.insert(KEY_EPOCH, seal(&epoch).map_err(|e| self.trouble(e))?);
+        batch.insert(KEY_BUILDING, &[1]);
+        self.db.apply_batch(batch).map_err(|e| self.trouble(e))?;
+        self.flush()
+    }
+
+    /// Whether the epoch has begun and not every file is in its lexical index.
+    pub(crate) fn is_building(&self) -> Result<bool, IndexError> {
+        self.db.contains_key(KEY_BUILDING).map_err(|e| self.trouble(e))
+    }
+
+    /// Every file is in; durable on return.
+    pub(crate) fn end_building(&self) -> Result<(), IndexError> {
+        self.db.remove(KEY_BUILDING).map_err(|e| self.trouble(e))?;
+        self.flush()
+    }
+
     pub(crate) fn intent(&self) -> Result<Option<Intent>, IndexError> {
         self.get(KEY_INTENT)
     }
@@ -209,16 +237,21 @@ impl State {
         self.under(SKIP, path)
     }
 
+    /// All files and items.
+    pub(crate) fn all_files(&self) -> impl Iterator<Item = (PathBuf, FileRecord)> + use<> {
+        known(self.db.scan_prefix([FILE]))
+    }
+
+    /// All that were skipped.
+    pub(crate) fn all_skips(&self) -> impl Iterator<Item = (PathBuf, SkipRecord)> + use<> {
+        known(self.db.scan_prefix([SKIP]))
+    }
+
     fn under<T: DeserializeOwned>(&self, table: u8, path: &Path) -> impl Iterator<Item = (PathBuf, T)> + use<T> {
         let exact = path_key(table, path);
         let prefix = prefix_key(table, path);
         let one = self.db.get(&exact).ok().flatten().map(|value| Ok((sled::IVec::from(exact), value)));
-        let all = one.into_iter().chain(self.db.scan_prefix(prefix));
-        all.filter_map(|entry| {
-            let (key, value) = entry.inspect_err(|error| tracing::error!(%error, "the index's database")).ok()?;
-            let path = PathBuf::from(OsStr::from_bytes(key.get(1..)?));
-            Some((path, unseal(&value)?))
-        })
+        known(one.into_iter().chain(self.db.scan_prefix(prefix)))
     }
 
     fn get<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, IndexError> {
@@ -229,6 +262,17 @@ impl State {
     fn trouble(&self, reason: impl ToString) -> IndexError {
         storage(&self.dir, reason)
     }
+}
+
+/// Paths with their records; damaged ones are left out.
+fn known<T: DeserializeOwned>(
+    entries: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
+) -> impl Iterator<Item = (PathBuf, T)> {
+    entries.filter_map(|entry| {
+        let (key, value) = entry.inspect_err(|error| tracing::error!(%error, "the index's database")).ok()?;
+        let path = PathBuf::from(OsStr::from_bytes(key.get(1..)?));
+        Some((path, unseal(&value)?))
+    })
 }
 
 /// The added folders, in a file of their own: they are the user's, and can't be rebuilt.
@@ -411,17 +455,7 @@ mod tests {
     use super::*;
 
     fn record(first_chunk: u64) -> FileRecord {
-        FileRecord {
-            mtime_ns: 1,
-            size: 2,
-            inode: 3,
-            first_chunk,
-            chunks: 2,
-            text_hash: 4,
-            lang: "en".into(),
-            kind: "text".into(),
-            title: "t".into(),
-        }
+        FileRecord { mtime_ns: 1, size: 2, inode: 3, first_chunk, chunks: 2, text_hash: 4, lang: "en".into(), epoch: 0 }
     }
 
     fn put(state: &State, path: &str, first_chunk: u64) {

@@ -105,7 +105,7 @@ pub trait Embedder: Send + Sync {
 }
 
 /// A search.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
     /// The words or the question.
     pub text: String,
@@ -117,6 +117,8 @@ pub struct Query {
     pub kind: Option<String>,
     /// Words, meaning, or both.
     pub mode: Mode,
+    /// Nothing at or below these paths; see [`crate::Index::hidden_from`].
+    pub hidden: Vec<PathBuf>,
 }
 
 /// Which evidence a search uses.
@@ -173,6 +175,8 @@ pub struct Hit {
 pub struct ScoredSentence {
     /// Absolute path of its file.
     pub path: PathBuf,
+    /// Of an item: where it opens, if it was said.
+    pub uri: Option<String>,
     /// The document's title or file name.
     pub title: String,
     /// The sentence as it stands in the text, white space folded.
@@ -258,6 +262,9 @@ pub enum IndexError {
         /// What happened.
         reason: String,
     },
+    /// Something is full; the message says what to do.
+    #[error("{0}")]
+    Quota(String),
     /// The embedder failed where there is no way around it.
     #[error("embedding failed: {0}")]
     Embedder(String),

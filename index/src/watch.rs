@@ -9,10 +9,11 @@
 use crate::indexer::progress::Progress;
 use crate::indexer::queue::Queue;
 use crate::scan;
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
+use notify::event::{AccessKind, AccessMode, CreateKind, EventKind, ModifyKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,11 +41,12 @@ pub(crate) struct Settling {
     inner: Mutex<Unsettled>,
     wake: Condvar,
     progress: Arc<Progress>,
+    overflows: AtomicU64,
 }
 
 impl Settling {
     pub(crate) fn new(progress: Arc<Progress>) -> Settling {
-        Settling { inner: Mutex::default(), wake: Condvar::new(), progress }
+        Settling { inner: Mutex::default(), wake: Condvar::new(), progress, overflows: AtomicU64::new(0) }
     }
 
     /// Something happened to `path`.
@@ -94,6 +96,20 @@ impl Settling {
         self.wake.notify_all();
     }
 
+    /// How often events were lost.
+    #[cfg(test)]
+    pub(crate) fn overflows(&self) -> u64 {
+        self.overflows.load(Ordering::Relaxed)
+    }
+
+    /// Takes no events while `work` lasts.
+    #[cfg(test)]
+    pub(crate) fn while_held(&self, work: impl FnOnce()) {
+        let held = self.lock();
+        work();
+        drop(held);
+    }
+
     fn report(&self, inner: &Unsettled) {
         let unsettled = inner.paths.len() as u64;
         self.progress.update(|c| c.unsettled = unsettled);
@@ -112,6 +128,7 @@ impl Settling {
             }
         };
         if event.need_rescan() {
+            self.overflows.fetch_add(1, Ordering::Relaxed);
             tracing::info!("the kernel's event queue overflowed: looking at everything");
             return self.note(PathBuf::from("/"));
         }
@@ -120,7 +137,11 @@ impl Settling {
             return;
         }
         // An added folder may be hidden: its own going away counts.
-        let moved = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
+        // So does a new one that may be a mail folder.
+        let moved = matches!(
+            event.kind,
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) | EventKind::Create(CreateKind::Folder)
+        );
         for path in event.paths {
             let Some(name) = path.file_name().map(|n| n.to_string_lossy()) else { continue };
             if scan::is_control_file(&name) {

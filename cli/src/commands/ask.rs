@@ -261,7 +261,11 @@ fn source(citation: &Citation, style: &Style) -> String {
     let page = citation.page.map(|page| format!("  page {page}")).unwrap_or_default();
     let place = citation.place.as_deref().map(|place| format!("  {}", style.line(place))).unwrap_or_default();
     let page = if page.is_empty() && place.is_empty() { page } else { style.dim(&format!("{page}{place}")) };
-    let mut out = format!("  {}{page}\n", style.name(&format!("{}{line}", style.path(&citation.path))));
+    let shown = match citation.item.shown() {
+        Some(item) => style.line(&item),
+        None => format!("{}{line}", style.path(&citation.path)),
+    };
+    let mut out = format!("  {}{page}\n", style.name(&shown));
     if !citation.quote.is_empty() {
         out.push_str(&format!("    “{}”\n", style.line(&citation.quote)));
     }

@@ -1,10 +1,12 @@
 //! `hob index`: what is indexed, and how far it is.
 
+mod soundness;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use hob_sdk::client::{Hob, IndexStatus, Options, SkippedFile};
-use serde::Serialize;
+use hob_sdk::client::{Hob, IndexStatus, Options, SkippedFile, from_details};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -16,7 +18,7 @@ use crate::style::{Style, count, number};
 /// Arguments of `hob index`.
 #[derive(Debug, Subcommand)]
 pub enum Index {
-    /// Index folders and follow their changes
+    /// Index folders and follow their changes; without any, say which there are
     Add(Add),
     /// Forget folders
     Remove(Folders),
@@ -32,6 +34,10 @@ pub enum Index {
     Resume,
     /// Look at every file of a folder again, or of all
     Rescan(Rescan),
+    /// Compare all parts of the index with each other and with the disk
+    Check,
+    /// Put right what a check finds
+    Repair,
 }
 
 /// Some folders.
@@ -45,8 +51,9 @@ pub struct Folders {
 /// Arguments of `hob index add`.
 #[derive(Debug, Args)]
 pub struct Add {
-    #[command(flatten)]
-    folders: Folders,
+    /// The folders
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
     /// Wait until they are indexed
     #[arg(long)]
     wait: bool,
@@ -74,6 +81,14 @@ pub struct Rescan {
     /// The folder; all of them without it
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
+}
+
+/// A folder that could be added.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Proposal {
+    path: String,
+    what: String,
 }
 
 /// The whole of `hob index status`.
@@ -107,6 +122,8 @@ pub async fn run(args: &Index, hob: &Hob, screen: &Screen) -> Result<(), Failure
             let state = hob.index_status().await?.state;
             said(screen, &json!({"state": state}), "Indexing goes on.")
         }
+        Index::Check => soundness::check(hob, screen).await,
+        Index::Repair => soundness::repair(hob, screen).await,
         Index::Rescan(args) => {
             let path = args.path.as_deref().map(input::absolute).transpose()?.unwrap_or_default();
             hob.index().await?.rescan(&path).await?;
@@ -124,7 +141,10 @@ fn said(screen: &Screen, value: &serde_json::Value, sentence: &str) -> Result<()
 async fn add(args: &Add, hob: &Hob, screen: &Screen) -> Result<(), Failure> {
     let index = hob.index().await?;
     let mut added = Vec::new();
-    for path in &args.folders.paths {
+    if args.paths.is_empty() {
+        return propose(hob, screen).await;
+    }
+    for path in &args.paths {
         let path = input::absolute(path)?;
         index.add_folder(&path, &Options::new()).await?;
         if !screen.json {
@@ -144,6 +164,23 @@ async fn add(args: &Add, hob: &Hob, screen: &Screen) -> Result<(), Failure> {
         screen.write_json(&json!({"added": added}))?;
     }
     Ok(())
+}
+
+/// Names the folders that could be added.
+async fn propose(hob: &Hob, screen: &Screen) -> Result<(), Failure> {
+    let proposals = hob.index().await?.proposals(&Options::new()).await?;
+    let proposals: Vec<Proposal> = proposals.iter().map(from_details).collect::<Result<_, _>>()?;
+    screen.result(&json!({"proposals": proposals}), |_, style| render_proposals(&proposals, style))?;
+    Ok(())
+}
+
+fn render_proposals(proposals: &[Proposal], style: &Style) -> String {
+    if proposals.is_empty() {
+        return "No further folder to propose; add any with `hob index add PATH`.\n".to_owned();
+    }
+    let line = |p: &Proposal| format!("  {}  {}\n", style.name(&style.path(&p.path)), style.dim(&p.what));
+    let lines: String = proposals.iter().map(line).collect();
+    format!("Nothing is indexed unasked. These could be, with `hob index add PATH…`:\n{lines}")
 }
 
 async fn remove(args: &Folders, hob: &Hob, screen: &Screen) -> Result<(), Failure> {

@@ -87,6 +87,12 @@ fn to_json(result: &SearchResult, explain: bool) -> Value {
                 "lexical_rank": hit.lexical_rank, "vector_rank": hit.vector_rank, "kind": hit.kind, "page": hit.page,
                 "end_line": hit.end_line, "place": hit.place,
             });
+            if let (Some(app), Some(row)) = (&hit.item.app, row.as_object_mut()) {
+                row.remove("path");
+                row.insert("app".to_owned(), json!(app));
+                row.insert("id".to_owned(), json!(hit.item.id));
+                row.insert("uri".to_owned(), json!(hit.item.uri));
+            }
             if explain && let Some(row) = row.as_object_mut() {
                 row.insert("bm25".to_owned(), json!(hit.bm25));
                 row.insert("cosine".to_owned(), json!(hit.cosine));
@@ -104,7 +110,11 @@ fn render(result: &SearchResult, explain: bool, style: &Style) -> String {
 }
 
 fn render_hit(hit: &Hit, query: &str, explain: bool, style: &Style) -> String {
-    let place = style.name(&format!("{}:{}", style.path(&hit.path), hit.line));
+    let place = match hit.item.shown() {
+        Some(item) => style.line(&item),
+        None => format!("{}:{}", style.path(&hit.path), hit.line),
+    };
+    let place = style.name(&place);
     let page = hit.page.map(|page| format!("page {page}"));
     // A title that only repeats the file's name says nothing.
     let file = hit.path.rsplit('/').next().unwrap_or_default();

@@ -92,6 +92,7 @@ mod tests {
     fn sentence(text: &str) -> ScoredSentence {
         ScoredSentence {
             path: "/notes.md".into(),
+            uri: None,
             title: String::new(),
             text: text.into(),
             line: 3,

@@ -28,7 +28,7 @@ pub use types::{
 use crate::error::HobError;
 use crate::ledger::Ledger;
 use crate::models::Models;
-use crate::permissions::Caller;
+use crate::permissions::{Caller, Readers};
 use crate::settings::{AnswerMode, KeepOnDisk};
 use crate::skills::{Decision, Skills};
 use crate::steward::Steward;
@@ -64,6 +64,8 @@ pub struct AssistantSetup {
     pub keep: KeepOnDisk,
     /// The folder for conversations that may.
     pub sessions: PathBuf,
+    /// Who may read pushed items.
+    pub readers: Arc<Readers>,
 }
 
 /// What a request's stages share.

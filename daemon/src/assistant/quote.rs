@@ -27,7 +27,8 @@ impl Assistant {
     /// The sentences nearest the question, best first.
     pub(super) async fn sentences(&self, ask: &Ask<'_>) -> Result<Vec<ScoredSentence>, HobError> {
         let (index, question, folder) = (self.index.clone(), ask.prompt.to_string(), ask.options.folder.clone());
-        let search = move || index.sentences_for(&question, folder.as_deref(), CANDIDATES);
+        let hidden = index.hidden_from(&self.setup.readers.of(ask.caller));
+        let search = move || index.sentences_for(&question, folder.as_deref(), hidden, CANDIDATES);
         let found = tokio::task::spawn_blocking(search).await;
         let found = found.map_err(|e| HobError::internal(format!("the search ended early: {e}")))??;
         for s in &found {
@@ -93,8 +94,8 @@ fn shown(sentence: &ScoredSentence) -> String {
 
 /// A sentence as a source.
 pub(super) fn citation(sentence: ScoredSentence) -> Citation {
-    let ScoredSentence { path, title, line, page, place, text: quote, .. } = sentence;
-    Citation { path, title, line, page, place, quote }
+    let ScoredSentence { path, uri, title, line, page, place, text: quote, .. } = sentence;
+    Citation { path, uri, title, line, page, place, quote }
 }
 
 #[cfg(test)]
@@ -104,6 +105,7 @@ mod tests {
     fn sentence(text: &str, cosine: Option<f32>, overlap: f32, score: f32) -> ScoredSentence {
         ScoredSentence {
             path: "/notes.md".into(),
+            uri: None,
             title: String::new(),
             text: text.into(),
             line: 1,

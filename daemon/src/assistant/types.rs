@@ -159,8 +159,10 @@ pub enum Event {
 /// A source: a sentence that stands in a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Citation {
-    /// Absolute path.
+    /// Absolute path; of an item, its name in the index.
     pub path: PathBuf,
+    /// Of an item: where it opens, if it was said.
+    pub uri: Option<String>,
     /// The document's title.
     pub title: String,
     /// 1-based line.

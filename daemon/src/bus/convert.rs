@@ -1,12 +1,14 @@
 //! The domain's nouns as `a{sv}`, with the keys and types that the API promises.
 
 use super::dict::{Dict, DictBuilder};
+use super::items;
 use crate::assistant::{Answer, Citation, ClientCall, Event, ToolCall, Usage};
 use crate::governor::{Conditions, Limits, PowerSource};
 use crate::models::ModelStatus;
 use crate::models::store::Progress;
 use crate::skills::{Installation, RoutedCall, SkillStatus};
 use hob_engine::{Role, TokenLogprob};
+use hob_index::items::ItemName;
 use hob_index::types::{Hit, IndexState, IndexStatus};
 use std::path::Path;
 
@@ -53,8 +55,11 @@ fn token(token: TokenLogprob) -> Dict {
 }
 
 fn citation(citation: Citation) -> Dict {
-    DictBuilder::default()
-        .put("path", path(&citation.path))
+    let place = match ItemName::of(&citation.path) {
+        Some(item) => items::place(&item, citation.uri),
+        None => DictBuilder::default().put("path", path(&citation.path)),
+    };
+    place
         .put("title", citation.title)
         .put("line", citation.line)
         .put_some("page", citation.page)

@@ -16,6 +16,8 @@ pub enum BusError {
     NotFound(String),
     /// See [`Kind::Busy`].
     Busy(String),
+    /// See [`Kind::QuotaExceeded`].
+    QuotaExceeded(String),
     /// See [`Kind::OutOfBudget`].
     OutOfBudget(String),
     /// See [`Kind::NoModel`].
@@ -45,6 +47,7 @@ impl From<HobError> for BusError {
             Kind::InvalidArgument => Self::InvalidArgument(message),
             Kind::NotFound => Self::NotFound(message),
             Kind::Busy => Self::Busy(message),
+            Kind::QuotaExceeded => Self::QuotaExceeded(message),
             Kind::OutOfBudget => Self::OutOfBudget(message),
             Kind::NoModel => Self::NoModel(message),
             Kind::TooLong => Self::TooLong(message),

@@ -5,9 +5,12 @@ use super::convert;
 use super::dict::{Dict, DictBuilder, Options};
 use super::door::Door;
 use super::error::BusError;
+use super::items;
 use crate::decisions::Deed;
 use crate::error::HobError;
+use crate::proposals::Proposal;
 use hob_index::Index;
+use hob_index::items::ItemName;
 use hob_index::types::{IndexState, Mode, Query};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,8 +36,9 @@ pub struct IndexInterface {
 impl IndexInterface {
     /// Searches; best hit first, each file once. Options: limit u, folder s, kind s, mode s
     /// ("hybrid", "lexical", "vector"). Hits: path s, title s, kind s, snippet s, text s, score d,
-    /// line u, end_line u, page u, place s (sheet and cells, attachment, function, time), lexical_rank u, vector_rank u, bm25 d, cosine d, imputed b. Details:
-    /// took_ms d, mode s.
+    /// line u, end_line u, page u, place s (sheet and cells, attachment, function, time), lexical_rank u, vector_rank u,
+    /// bm25 d, cosine d, imputed b. A hit on an item (see Put) has app s, id s and, where it was given, uri s instead of
+    /// path. Details: took_ms d, mode s.
     #[zbus(out_args("hits", "details"))]
     async fn search(
         &self,
@@ -44,15 +48,17 @@ impl IndexInterface {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(Vec<Dict>, Dict), BusError> {
         let started = Instant::now();
-        let query = parse(query, options)?;
+        let mut query = parse(query, options)?;
         let mode = mode_name(query.mode);
         let guest = self.door.meet(&header, connection).await?;
         let _turn = guest.turn().await?;
+        query.hidden = self.daemon.index.hidden_from(&self.daemon.readers.of(&guest.caller));
         let found = self.blocking(move |index| index.search(&query)).await?;
         guest.was_sent(found.hits.iter().map(|hit| hit.text.len() + hit.snippet.len() + HIT_BYTES).sum());
         let details =
             DictBuilder::default().put("took_ms", started.elapsed().as_secs_f64() * 1000.0).put("mode", mode).done();
-        Ok((found.hits.into_iter().map(convert::hit).collect(), details))
+        let placed = |hit| items::placed(convert::hit(hit), &self.daemon.index);
+        Ok((found.hits.into_iter().map(placed).collect(), details))
     }
 
     /// Indexes a folder and follows it from now on. Options: none.
@@ -60,6 +66,19 @@ impl IndexInterface {
         Options::new(options).end()?;
         let path = absolute(path)?;
         self.blocking(move |index| index.add_folder(&path)).await
+    }
+
+    /// Folders that could be added: those in which people keep what they look for and that are there. Nothing is indexed
+    /// that was not asked for. Options: none. Proposals: path s, what s ("documents", "mail", "contacts", "calendars",
+    /// "notes", "browser", "desktop", "downloads").
+    async fn proposals(&self, options: Dict) -> Result<Vec<Dict>, BusError> {
+        Options::new(options).end()?;
+        let daemon = self.daemon.clone();
+        self.blocking(move |index| Ok::<_, HobError>(daemon.paths.proposals(&index.folders()))).await.map(|all| {
+            let dict =
+                |p: Proposal| DictBuilder::default().put("path", convert::path(&p.path)).put("what", p.what).done();
+            all.into_iter().map(dict).collect()
+        })
     }
 
     /// Forgets a folder: its files leave the index.
@@ -86,6 +105,58 @@ impl IndexInterface {
         self.daemon.index.resume();
         self.daemon.decisions.record(Deed::Resumed, "indexing", "somebody asked for it".into(), &[]);
         Ok(())
+    }
+
+    /// Keeps a text of yours and finds it from then on, for you and for those who may read your items; in place of an
+    /// earlier one with the same id. On the disk when this returns. Meta: title s, uri s (where it opens), kind s (one
+    /// word, "item" without it), author s, date s (RFC 3339 or YYYY-MM-DD). Limits: id 512 bytes, text 1 MiB, 100,000
+    /// items and 256 MiB for each program. Which program you are: your Flatpak id, else the id that the desktop started
+    /// you under, else your program's path.
+    async fn put(
+        &self,
+        id: String,
+        text: String,
+        meta: Dict,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<(), BusError> {
+        let guest = self.door.meet(&header, connection).await?;
+        let name = ItemName { app: items::app(&guest.caller)?, id };
+        let item = items::item(text, meta)?;
+        let _place = guest.take_place(item.text.len()).await?;
+        self.blocking(move |index| index.put_item(&name, &item)).await
+    }
+
+    /// Takes items of yours back. Forgotten on the disk too when this returns; ids that are not there are ignored.
+    async fn delete(
+        &self,
+        ids: Vec<String>,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<(), BusError> {
+        let guest = self.door.meet(&header, connection).await?;
+        let app = items::app(&guest.caller)?;
+        self.blocking(move |index| index.delete_items(&app, &ids).map(|_| ())).await
+    }
+
+    /// Compares word index, embeddings, list of files, items and disk, which takes as long as reading them. Options:
+    /// none. Findings: path s, problem s; at most 1,000. Details: documents t, passages t, embeddings t, total t,
+    /// unsettled b (the index was at work, so that findings may be of what it was doing).
+    #[zbus(out_args("findings", "details"))]
+    async fn check(&self, options: Dict) -> Result<(Vec<Dict>, Dict), BusError> {
+        Options::new(options).end()?;
+        Ok(items::report(self.blocking(|index| index.check()).await?))
+    }
+
+    /// Checks, and begins to put right what is found; that is done when Wait returns. Options and results: as of Check.
+    #[zbus(out_args("findings", "details"))]
+    async fn repair(&self, options: Dict) -> Result<(Vec<Dict>, Dict), BusError> {
+        Options::new(options).end()?;
+        let report = self.blocking(|index| index.repair()).await?;
+        if !report.findings.is_empty() {
+            tracing::warn!(findings = report.findings.len(), "the index is repaired");
+        }
+        Ok(items::report(report))
     }
 
     /// Returns when everything is indexed, but does not wait for embeddings that are held back (on battery, in heat).
@@ -193,6 +264,7 @@ fn parse(text: String, options: Dict) -> Result<Query, HobError> {
         kind: options.string("kind")?,
         mode: mode(options.string("mode")?)?,
         text,
+        hidden: Vec::new(),
     };
     options.end()?;
     if query.text.trim().is_empty() {

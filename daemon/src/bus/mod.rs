@@ -11,6 +11,7 @@ mod dict;
 mod door;
 mod error;
 mod index;
+mod items;
 mod metered;
 mod model_work;
 mod models;

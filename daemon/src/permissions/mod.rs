@@ -4,6 +4,11 @@
 //! files of 4 MiB. An unsandboxed process of the same user can claim any program name:
 //! for those the log is a record, not a boundary.
 
+mod app;
+mod readers;
+
+pub use readers::Readers;
+
 use serde::Serialize;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -23,18 +28,22 @@ pub struct Caller {
     pub pid: u32,
     /// The program's path, as far as it can be read.
     pub program: String,
+    /// The application it belongs to; empty when nothing is known.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub app: String,
 }
 
 impl Caller {
     /// The daemon acting on a skill's earlier wish.
     pub fn daemon() -> Self {
-        Self { name: String::new(), pid: std::process::id(), program: "hobd".into() }
+        Self { pid: std::process::id(), program: "hobd".into(), ..Self::default() }
     }
 
     /// A bus client; its program is read from the kernel.
     pub fn client(name: String, pid: u32) -> Self {
         let program = fs::read_link(format!("/proc/{pid}/exe")).map(|p| p.display().to_string()).unwrap_or_default();
-        Self { name, pid, program }
+        let app = app::of(pid, &program);
+        Self { name, pid, program, app }
     }
 
     /// One word for everything that shares this caller's turn: a process, however many connections

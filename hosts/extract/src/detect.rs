@@ -2,8 +2,8 @@
 //!
 //! Must not know: how a format is read.
 
-use crate::charset;
 use crate::error::Skip;
+use crate::{browser, charset, sqlite};
 use std::path::Path;
 
 /// A format that can be read.
@@ -61,6 +61,10 @@ pub enum Format {
     Audio,
     /// Zip and tar, for the names in them.
     Archive,
+    /// A browser's history, with Firefox's bookmarks.
+    History,
+    /// Chromium's bookmarks.
+    Bookmarks,
 }
 
 impl Format {
@@ -85,6 +89,8 @@ impl Format {
             Format::Audio => "audio",
             Format::Archive => "archive",
             Format::Ods | Format::Xlsx | Format::Xls => "spreadsheet",
+            Format::History => "history",
+            Format::Bookmarks => "bookmarks",
         }
     }
 }
@@ -126,6 +132,9 @@ fn by_whole_name(name: &str) -> Option<Format> {
         "makefile" | "gnumakefile" | "dockerfile" | "containerfile" | "justfile" | "rakefile" | "gemfile"
         | "cmakelists.txt" | "meson.build" | "pkgbuild" | "vagrantfile" | "jenkinsfile" | ".bashrc" | ".profile"
         | ".bash_profile" | ".zshrc" | ".gitignore" | ".gitconfig" | ".vimrc" | ".editorconfig" => Format::Code,
+        // What browsers call their files; others may, too, which the content settles.
+        "places.sqlite" | "history" => Format::History,
+        "bookmarks" => Format::Bookmarks,
         _ => return None,
     })
 }
@@ -208,6 +217,10 @@ fn settle(format: Format, bytes: &[u8]) -> Result<Format, Skip> {
     match format {
         // Encrypted Office Open XML is a compound file around the real one.
         Format::Docx | Format::Xlsx | Format::Pptx if compound => Err(Skip::Encrypted("document")),
+        Format::History if !bytes.starts_with(sqlite::MAGIC) => by_content(Named::Nothing, bytes),
+        Format::Bookmarks if !browser::is_bookmarks(&String::from_utf8_lossy(bytes)) => {
+            by_content(Named::Nothing, bytes)
+        }
         Format::Xls if bytes.starts_with(b"PK\x03\x04") => Ok(Format::Xlsx),
         // Many programs export a table of text or HTML and call it .xls.
         Format::Xls if !compound && charset::refuse_binary(bytes).is_ok() => {
@@ -298,6 +311,8 @@ mod tests {
         assert_eq!(settled("/a/b.xls", b"PK\x03\x04xx").unwrap(), Format::Xlsx);
         let skip = settled("/a/b.xyz", b"\0\x01\x02").unwrap_err();
         assert_eq!(skip.to_string(), "no text can be read from .xyz files yet");
+        assert_eq!(settled("/p/History", b"SQLite format 3\0").unwrap(), Format::History);
+        assert_eq!(settled("/a/HISTORY", b"Version 1: first").unwrap(), Format::Text);
         assert!(matches!(settled("/a/b.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), Err(Skip::Encrypted(_))));
     }
 }

@@ -7,6 +7,8 @@
 
 mod archive;
 mod audio;
+pub mod background;
+mod browser;
 mod calendar;
 mod charset;
 mod code;
@@ -32,6 +34,7 @@ mod pdf;
 mod pptx;
 mod rtf;
 mod spreadsheet;
+mod sqlite;
 mod subtitles;
 mod table;
 mod text;
@@ -144,6 +147,8 @@ fn by_format(format: Format, bytes: &[u8], draft: &mut Draft) -> Result<(), Skip
         Format::Archive => listing::extract(bytes, draft)?,
         Format::Xlsx => spreadsheet::xlsx(bytes, draft)?,
         Format::Xls => spreadsheet::xls(bytes, draft)?,
+        Format::History => browser::history(bytes, draft)?,
+        Format::Bookmarks => browser::bookmarks(&charset::decode(bytes)?, draft)?,
     }
     Ok(())
 }

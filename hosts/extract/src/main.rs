@@ -4,6 +4,7 @@
 //! Owns: the process. Must not know: any file format.
 
 use anyhow::{Context, anyhow};
+use hob_extract_host::background::idle_io;
 use hob_extract_host::{extract, log_panics_quietly};
 use hob_link::extract::{ExtractReply, ExtractRequest};
 use hob_link::host::{self, Limits, Replier, Requests};
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
+    idle_io();
     let sandbox = Sandbox::new(LIMITS).enter().context("the extract host could not confine itself")?;
     tracing::debug!(%sandbox, "confined");
     log_panics_quietly();

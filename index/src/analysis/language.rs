@@ -3,6 +3,8 @@
 //! Guesses are conservative: what is short or unclear in Latin script counts as English, because
 //! search adds the stems of every language that is present anyway.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
 
 use tantivy::tokenizer::{self, StopWordFilter, TextAnalyzer, TokenStream};
@@ -16,6 +18,16 @@ const SAMPLE: usize = 4_000;
 const FEWEST_WORDS: usize = 4;
 /// How far the stop words of one language must outnumber another's to overrule the trigrams.
 const CLEAR_LEAD: f32 = 1.25;
+/// One word in so many that is a stop word makes a text plainly of that language,
+const PLAIN: usize = 5;
+/// if it has so many words
+const PLAIN_WORDS: usize = 40;
+/// in its first bytes.
+const GLANCE: usize = 600;
+/// No list has a longer word, in bytes.
+const LONGEST_STOP_WORD: usize = 32;
+/// Words remembered by each thread.
+const MOST_SEEN: usize = 20_000;
 
 /// A language, named by its ISO 639-1 code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,7 +107,11 @@ pub fn detect_query(text: &str, present: &[Language]) -> Language {
 }
 
 fn head(text: &str) -> &str {
-    let mut end = text.len().min(SAMPLE);
+    cut(text, SAMPLE)
+}
+
+fn cut(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
@@ -106,8 +122,14 @@ fn judge(text: &str, among: Option<&[Language]>) -> Language {
     if let Some(language) = by_script(text) {
         return language;
     }
+    if among.is_none()
+        && let Some(language) = plain(cut(text, GLANCE))
+    {
+        return language;
+    }
     let words = lower_words(text);
     let allowed = |l: Language| l == Language::ENGLISH || among.is_none_or(|a| a.contains(&l));
+    let hits = stop_words(&words, allowed);
     let guess = match among {
         None => whatlang::detect(text),
         Some(present) => {
@@ -124,13 +146,21 @@ fn judge(text: &str, among: Option<&[Language]>) -> Language {
     if among.is_none() && words.len() < FEWEST_WORDS {
         return Language::ENGLISH;
     }
-    weigh(&words, guessed, guess.is_reliable(), allowed)
+    weigh(&words, hits, guessed, guess.is_reliable())
+}
+
+/// The language of a text whose stop words leave no doubt. Comparing trigrams with forty languages would change nothing
+/// then, and takes ten times as long as all the rest.
+fn plain(text: &str) -> Option<Language> {
+    let words = lower_words(text);
+    let hits = stop_words(&words, |_| true);
+    let [(most, leader), (next, _), ..] = hits.as_slice() else { return None };
+    let clear = words.len() >= PLAIN_WORDS && most * PLAIN >= words.len() && *most >= 2 * next;
+    clear.then_some(*leader)
 }
 
 /// Lets the stop words of the text confirm or overrule what its trigrams suggest.
-fn weigh(words: &[String], guessed: Language, reliable: bool, allowed: impl Fn(Language) -> bool) -> Language {
-    let mut hits: Vec<(usize, Language)> =
-        PROBES.iter().filter(|p| allowed(p.language)).map(|p| (p.count(words), p.language)).collect();
+fn weigh(words: &[String], mut hits: Vec<(usize, Language)>, guessed: Language, reliable: bool) -> Language {
     hits.sort_by_key(|&(n, language)| (std::cmp::Reverse(n), language != guessed));
     let known = hits.iter().find(|h| h.1 == guessed).map(|h| h.0);
     let (best, leader) = hits.first().copied().unwrap_or((0, Language::ENGLISH));
@@ -185,22 +215,44 @@ fn lower_words(text: &str) -> Vec<String> {
     words
 }
 
-/// Counts the stop words of one language.
+/// Knows the stop words of one language.
 struct Probe {
     language: Language,
     filter: StopWordFilter,
 }
 
 impl Probe {
-    fn count(&self, words: &[String]) -> usize {
-        let mut chain = TextAnalyzer::builder(Listed(words.to_vec())).filter(self.filter.clone()).build();
-        let mut left = 0;
-        let mut stream = chain.token_stream("");
-        while stream.advance() {
-            left += 1;
-        }
-        words.len() - left
+    fn lists(&self, word: &str) -> bool {
+        let mut chain = TextAnalyzer::builder(Listed(vec![word.to_owned()])).filter(self.filter.clone()).build();
+        !chain.token_stream("").advance()
     }
+}
+
+/// How many of the words are stop words of each allowed language, most first.
+fn stop_words(words: &[String], allowed: impl Fn(Language) -> bool) -> Vec<(usize, Language)> {
+    let mut counts = vec![0; PROBES.len()];
+    SEEN.with_borrow_mut(|seen| {
+        if seen.len() > MOST_SEEN {
+            seen.clear();
+        }
+        for word in words.iter().filter(|word| word.len() <= LONGEST_STOP_WORD) {
+            let listed = seen.get(word.as_str()).copied().unwrap_or_else(|| {
+                let listed = PROBES.iter().enumerate().map(|(i, probe)| u32::from(probe.lists(word)) << i).sum();
+                seen.insert(word.as_str().into(), listed);
+                listed
+            });
+            counts.iter_mut().enumerate().for_each(|(i, count)| *count += usize::from(listed & 1 << i != 0));
+        }
+    });
+    let counted = counts.into_iter().zip(PROBES.iter()).map(|(count, probe)| (count, probe.language));
+    let mut hits: Vec<(usize, Language)> = counted.filter(|(_, language)| allowed(*language)).collect();
+    hits.sort_by_key(|&(n, _)| std::cmp::Reverse(n));
+    hits
+}
+
+thread_local! {
+    /// Which of [`PROBES`] list a word, as bits: asking the filters is slow, and most words come again.
+    static SEEN: RefCell<HashMap<Box<str>, u32>> = RefCell::default();
 }
 
 static PROBES: LazyLock<Vec<Probe>> = LazyLock::new(|| {

@@ -3,10 +3,12 @@
 //! Owns: comparing what is there with what is known.
 //! Must not know: how changes are written.
 
-use super::read::{Reading, read};
-use super::{Indexer, SWEEP};
+use super::Indexer;
+use super::ahead::Job;
+use super::read::{NO_TEXT, Reading, read, text_of};
+use crate::items;
 use crate::scan::{self, Found, Rules, Stamp, Walk};
-use crate::state::SkipRecord;
+use crate::state::{SkipRecord, storage};
 use crate::types::IndexError;
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
@@ -15,7 +17,13 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// File systems tell the time of a change at least this finely.
+const TICK: Duration = Duration::from_millis(20);
+
+/// How long a file that is being read is waited for before something else is looked to.
+pub(super) const WAIT: Duration = Duration::from_millis(100);
 
 /// A walk in progress.
 pub(crate) struct Walking {
@@ -34,6 +42,9 @@ impl Indexer {
     /// Looks at a path that may be new, changed or gone, and at all below it if it is a folder. A file that
     /// is `admitted` is known to be wanted.
     pub(super) fn look(&mut self, path: PathBuf, admitted: bool) -> Result<(), IndexError> {
+        if items::is_item(&path) {
+            return self.look_at_item(path);
+        }
         let rules = self.shared.rules();
         let meta = match path.symlink_metadata() {
             Ok(meta) => meta,
@@ -55,9 +66,44 @@ impl Indexer {
             return self.note_problem(&path, scan::NOT_UTF8.to_owned());
         }
         if self.is_news(&path, Stamp::of(&meta), true)? {
-            self.index(&path, &meta)?;
+            let stamp = Stamp::of(&rested(&path, meta));
+            let reading = read(&path, stamp, self.shared.extractor.as_ref(), self.shared.limits);
+            self.take_in(Job { path, stamp }, reading)?;
         } else {
             self.retries.done(&path);
+        }
+        Ok(())
+    }
+
+    /// Has a file read that a walk found, if it is worth it; it comes back by [`Indexer::put_next`].
+    pub(super) fn read_ahead(&mut self, path: PathBuf) -> Result<(), IndexError> {
+        let plain = path.symlink_metadata().ok().filter(Metadata::is_file);
+        // All that is out of the ordinary goes the ordinary way.
+        let Some(meta) = plain.filter(|_| path.to_str().is_some()) else { return self.look(path, true) };
+        if !self.is_news(&path, Stamp::of(&meta), true)? {
+            self.retries.done(&path);
+            return Ok(());
+        }
+        let stamp = Stamp::of(&rested(&path, meta));
+        if !self.ahead.give(Job { path: path.clone(), stamp }) {
+            self.found.push_front(path);
+            return Err(storage(&self.shared.dir, "the reading thread has ended"));
+        }
+        Ok(())
+    }
+
+    /// Puts in the next file that was read ahead, waiting for it if need be; false if there was none in time.
+    pub(super) fn put_next(&mut self, patience: Duration) -> Result<bool, IndexError> {
+        let Some((job, reading)) = self.ahead.take(patience) else { return Ok(false) };
+        let path = job.path.clone();
+        // What fails here is found again: it is still news.
+        self.take_in(job, reading).inspect_err(|_| self.shared.queue.push(path)).map(|()| true)
+    }
+
+    /// Lets everything that is being read come in, so that paths may be acted on by another way.
+    pub(super) fn catch_up(&mut self) -> Result<(), IndexError> {
+        while self.ahead.len() > 0 && !self.shared.queue.stopping() {
+            self.put_next(WAIT)?;
         }
         Ok(())
     }
@@ -151,13 +197,14 @@ impl Indexer {
 
     /// Tells the user when changes can't be followed, and plans walks instead.
     fn note_watching(&mut self) {
-        let absent = self.shared.rules().roots().iter().any(|root| !root.is_dir());
+        let rules = self.shared.rules();
+        let absent = rules.roots().iter().any(|root| !root.is_dir() || self.shared.is_on_network(root));
         match self.watches.trouble() {
             Some(trouble) => self.shared.notice("watch", None, trouble.to_owned()),
             None => self.shared.clear_notice("watch"),
         }
         let needed = absent || self.watches.trouble().is_some();
-        self.sweep = needed.then(|| Instant::now() + SWEEP);
+        self.sweep = needed.then(|| Instant::now() + self.shared.sweep);
     }
 
     /// Whether a file differs from what is known of it. What was skipped through no fault of its own is
@@ -167,7 +214,7 @@ impl Indexer {
         let known = self.shared.state.file(path)?;
         let skip = self.shared.state.skip(path)?;
         if let Some(record) = known {
-            if record.stamp() != stamp {
+            if record.stamp() != stamp || record.epoch != self.shared.words.epoch() {
                 return Ok(true);
             }
             if skip.is_some() {
@@ -182,10 +229,11 @@ impl Indexer {
         })
     }
 
-    fn index(&mut self, path: &Path, meta: &Metadata) -> Result<(), IndexError> {
-        let stamp = Stamp::of(meta);
+    /// Puts in what reading a file came to.
+    fn take_in(&mut self, job: Job, reading: Reading) -> Result<(), IndexError> {
+        let Job { path, stamp } = job;
+        let path = path.as_path();
         self.current = Some(path.to_path_buf());
-        let reading = read(path, stamp, self.shared.extractor.as_ref(), self.shared.limits);
         let skip = |reason, transient| SkipRecord { mtime_ns: stamp.mtime_ns, size: stamp.size, reason, transient };
         let done = match reading {
             Reading::Later(reason) => {
@@ -202,6 +250,55 @@ impl Indexer {
         self.retries.done(path);
         self.current = None;
         done
+    }
+
+    /// Looks at an item that may be new, changed or gone, or at all of them.
+    fn look_at_item(&mut self, path: PathBuf) -> Result<(), IndexError> {
+        if path == Path::new(items::ROOT) {
+            return self.look_at_items();
+        }
+        let Some(version) = self.shared.items.version(&path) else { return self.forget(&path) };
+        if !self.is_news(&path, Stamp::of_item(version), true)? {
+            return Ok(());
+        }
+        self.current = Some(path.clone());
+        let done = match self.shared.items.get(&path) {
+            Ok(None) => self.forget(&path),
+            Ok(Some((version, item))) => {
+                let name = items::ItemName::of(&path).map(|name| name.id).unwrap_or_default();
+                let stamp = Stamp::of_item(version);
+                match text_of(item.document(), &name, self.shared.limits.text) {
+                    Some(text) => self.writer.put(&path, stamp, text),
+                    None => self.note_problem(&path, NO_TEXT.to_owned()),
+                }
+            }
+            Err(error) => self.note_problem(&path, error.to_string()),
+        };
+        self.current = None;
+        done
+    }
+
+    /// Compares what is kept with what is known.
+    fn look_at_items(&mut self) -> Result<(), IndexError> {
+        let all = Path::new(items::ROOT);
+        self.writer.settle(all)?;
+        let shared = self.shared.clone();
+        for (path, record) in shared.state.files_under(all) {
+            if shared.items.version(&path).is_none() {
+                self.writer.remove(&path, record)?;
+            }
+        }
+        for (path, _) in shared.state.skips_under(all) {
+            if shared.items.version(&path).is_none() {
+                self.writer.unskip(&path)?;
+            }
+        }
+        for (path, version) in shared.items.all() {
+            if self.is_news(&path, Stamp::of_item(version), false)? {
+                self.found.push_back(path);
+            }
+        }
+        Ok(())
     }
 
     /// Nothing is at `path` any more.
@@ -243,6 +340,15 @@ impl Indexer {
         }
         self.writer.skip(path, record)
     }
+}
+
+/// What a file looks like once its last change is older than the clock of its file system is coarse: another one within
+/// the same tick would leave no trace in it, and the file would count as known.
+fn rested(path: &Path, meta: Metadata) -> Metadata {
+    let age = meta.modified().ok().and_then(|at| at.elapsed().ok());
+    let Some(left) = age.and_then(|age| TICK.checked_sub(age)) else { return meta };
+    std::thread::sleep(left);
+    path.symlink_metadata().unwrap_or(meta)
 }
 
 fn hash(path: &Path) -> u64 {

@@ -4,6 +4,7 @@
 //! coming through trouble: a full disk or a bug stops nothing for good.
 //! Must not know: queries, and how embeddings are made.
 
+mod ahead;
 mod look;
 pub(crate) mod progress;
 pub(crate) mod queue;
@@ -15,12 +16,14 @@ pub(crate) use crate::shared::Shared;
 pub(crate) use read::Limits;
 pub(crate) use writer::Tally;
 
+use crate::items;
 use crate::scan::{Rules, Stamp};
-use crate::state::SkipRecord;
+use crate::state::{SkipRecord, storage};
 use crate::types::IndexError;
 use crate::watch::Watches;
-use look::Walking;
-use queue::Next;
+use ahead::Ahead;
+use look::{WAIT, Walking};
+use queue::{Next, Order};
 use retry::Retries;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,8 +34,6 @@ use writer::Writer;
 
 /// The lexical writer's memory is given back after this long without work.
 const WRITER_IDLE: Duration = Duration::from_secs(3);
-/// How often everything is walked when the kernel can't tell of all changes.
-const SWEEP: Duration = Duration::from_secs(600);
 /// Rest after the index's own files could not be written.
 const TROUBLE: Duration = Duration::from_secs(15);
 /// Entries of a walk looked at between two files.
@@ -51,6 +52,8 @@ pub(crate) struct Indexer {
     walking: Option<Walking>,
     /// Files that walks found new or changed.
     found: VecDeque<PathBuf>,
+    /// Reads files that walks found.
+    ahead: Ahead,
     /// The rules that the last walk went by.
     walked_by: Option<Arc<Rules>>,
     retries: Retries,
@@ -88,23 +91,31 @@ impl Indexer {
             Err(error) => return Err((error, watches)),
         }
         shared.clear_notice("state");
+        let ahead = match Ahead::start(shared.extractor.clone(), shared.limits) {
+            Ok(ahead) => ahead,
+            Err(error) => return Err((storage(&shared.dir, error), watches)),
+        };
         let retries = Retries::new(shared.retry_after);
-        Ok(Indexer {
+        let indexer = Indexer {
             shared,
             watches,
             writer,
             walks: VecDeque::new(),
             walking: None,
             found: VecDeque::new(),
+            ahead,
             walked_by: None,
             retries,
             release: None,
             sweep: None,
             current: None,
-        })
+        };
+        indexer.note_building();
+        Ok(indexer)
     }
 
     fn run(&mut self) {
+        crate::background::idle_io();
         loop {
             // What a panic leaves behind is the batch, and that is given up below.
             match catch_unwind(AssertUnwindSafe(|| self.work())) {
@@ -124,12 +135,19 @@ impl Indexer {
             match self.shared.queue.next() {
                 Next::Stop => return self.writer.commit(),
                 Next::Paused => {
+                    self.catch_up()?;
                     self.writer.commit()?;
                     self.shared.queue.rest_paused();
                 }
                 Next::Path(path) => {
                     self.release = None;
+                    self.catch_up()?;
                     self.look(path, false)?;
+                }
+                Next::Order(order) => {
+                    self.release = None;
+                    self.catch_up()?;
+                    self.obey(order)?;
                 }
                 Next::Empty => {
                     if !self.work_on_own()? {
@@ -145,14 +163,22 @@ impl Indexer {
     fn work_on_own(&mut self) -> Result<bool, IndexError> {
         let now = Instant::now();
         if let Some(path) = self.retries.take_due(now) {
+            self.catch_up()?;
             self.look(path, false)?;
             return Ok(true);
         }
+        self.read_found()?;
         if self.found.len() < FOUND_CAPACITY && self.walk_on(WALK_STEP)? {
-            self.index_found()?;
+            // What is read meanwhile comes in, and is not waited for.
+            while self.put_next(Duration::ZERO)? {}
             return Ok(true);
         }
-        if self.index_found()? {
+        if self.ahead.len() > 0 {
+            self.put_next(WAIT)?;
+            self.writer.commit_if_due()?;
+            return Ok(true);
+        }
+        if !self.found.is_empty() {
             return Ok(true);
         }
         if self.sweep.is_some_and(|at| at <= now) {
@@ -163,16 +189,66 @@ impl Indexer {
         Ok(false)
     }
 
-    fn index_found(&mut self) -> Result<bool, IndexError> {
-        let Some(path) = self.found.pop_front() else { return Ok(false) };
+    fn obey(&mut self, order: Order) -> Result<(), IndexError> {
+        match order {
+            Order::Mend(paths) => {
+                self.writer.purge(&paths)?;
+                paths.into_iter().try_for_each(|path| self.look(path, false))
+            }
+            Order::Rebuild { sound } => {
+                self.writer.begin_anew(sound)?;
+                self.note_building();
+                self.look(PathBuf::from("/"), false)?;
+                self.look(PathBuf::from(items::ROOT), false)
+            }
+        }
+    }
+
+    /// Tells the user what is not found while the word index is built anew.
+    fn note_building(&self) {
+        let words = &self.shared.words;
+        if !words.is_building() {
+            return self.shared.clear_notice("building");
+        }
+        let until = if words.old_answers() {
+            "until that is done, the earlier one answers, and what changes is found afterwards"
+        } else {
+            "until that is done, only what it has come to is found"
+        };
+        self.shared.notice("building", None, format!("the word index is built anew; {until}"));
+    }
+
+    /// Everything has been looked at: an earlier word index has served its time.
+    fn end_building(&mut self) -> Result<(), IndexError> {
+        if !self.shared.words.is_building() {
+            return Ok(());
+        }
+        self.shared.words.finish(&self.shared.state)?;
+        tracing::info!("the word index is complete");
+        self.note_building();
+        Ok(())
+    }
+
+    /// Has files read that walks found, as many as may be under way.
+    fn read_found(&mut self) -> Result<(), IndexError> {
         // The walk has just asked the rules about it; asking again would double the cost of small files.
         let admitted = self.walked_by.as_ref().is_some_and(|rules| Arc::ptr_eq(rules, &self.shared.rules()));
-        self.look(path, admitted).map(|()| true)
+        while self.ahead.has_room() {
+            let Some(path) = self.found.pop_front() else { return Ok(()) };
+            if admitted && !items::is_item(&path) {
+                self.read_ahead(path)?;
+            } else {
+                self.catch_up()?;
+                self.look(path, false)?;
+            }
+        }
+        Ok(())
     }
 
     /// Commits and waits for something to do.
     fn rest(&mut self) -> Result<(), IndexError> {
         self.writer.commit()?;
+        self.end_building()?;
         let now = Instant::now();
         if !self.writer.is_warm() {
             self.release = None;
@@ -209,11 +285,11 @@ impl Indexer {
     }
 
     fn report(&self) {
-        let found = (self.found.len() + self.walks.len()) as u64 + u64::from(self.walking.is_some());
+        let found = (self.found.len() + self.ahead.len() + self.walks.len()) as u64 + u64::from(self.walking.is_some());
         let waiting = self.retries.len() as u64;
         let at_work = !self.writer.is_empty();
         self.shared.progress.update(|c| {
-            c.indexing |= at_work;
+            c.indexing |= at_work || found > 0;
             c.found = found;
             c.waiting = waiting;
         });

@@ -110,6 +110,13 @@ impl Progress {
         self.lock().counters.status()
     }
 
+    /// Whether nothing is left to do but embeddings.
+    pub(crate) fn lexical_rests(&self) -> bool {
+        let inner = self.lock();
+        let c = &inner.counters;
+        !c.indexing && c.unsettled + c.queued + c.found == 0
+    }
+
     /// Waits until no lexical work is left and nothing is paused (true), or something else has come up:
     /// the index is being closed, or the backfill was nudged.
     pub(crate) fn wait_for_rest(&self) -> bool {

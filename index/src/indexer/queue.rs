@@ -5,6 +5,7 @@
 //! Must not know: what looking means.
 
 use super::progress::Progress;
+use crate::items;
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,8 +18,22 @@ const CAPACITY: usize = 16_384;
 struct Inner {
     order: VecDeque<PathBuf>,
     members: HashSet<PathBuf>,
+    /// Come before all paths.
+    orders: VecDeque<Order>,
     stop: bool,
     paused: bool,
+}
+
+/// What is asked of the indexer besides looking at paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Take these paths out, whatever is known of them, and look at them.
+    Mend(Vec<PathBuf>),
+    /// Fill a new word index; the present one answers meanwhile if it is sound.
+    Rebuild {
+        /// Whether it is.
+        sound: bool,
+    },
 }
 
 /// What the indexer is to do next.
@@ -26,6 +41,8 @@ struct Inner {
 pub(crate) enum Next {
     /// Look at this path.
     Path(PathBuf),
+    /// Do this.
+    Order(Order),
     /// Nothing is queued.
     Empty,
     /// Rest until told otherwise.
@@ -53,12 +70,21 @@ impl Queue {
             tracing::info!("many changes at once: looking at everything");
             inner.order.clear();
             inner.members.clear();
-            let all = PathBuf::from("/");
-            inner.order.push_back(all.clone());
-            inner.members.insert(all);
+            for all in ["/", items::ROOT].map(PathBuf::from) {
+                inner.order.push_back(all.clone());
+                inner.members.insert(all);
+            }
         } else if inner.members.insert(path.clone()) {
             inner.order.push_back(path);
         }
+        self.report(&inner);
+        self.wake.notify_all();
+    }
+
+    /// Asks for this before all else.
+    pub(crate) fn order(&self, order: Order) {
+        let mut inner = self.lock();
+        inner.orders.push_back(order);
         self.report(&inner);
         self.wake.notify_all();
     }
@@ -71,6 +97,10 @@ impl Queue {
         }
         if inner.paused {
             return Next::Paused;
+        }
+        if let Some(order) = inner.orders.pop_front() {
+            self.report(&inner);
+            return Next::Order(order);
         }
         match inner.order.pop_front() {
             Some(path) => {
@@ -128,7 +158,7 @@ impl Queue {
     }
 
     fn report(&self, inner: &Inner) {
-        let queued = inner.order.len() as u64;
+        let queued = (inner.order.len() + inner.orders.len()) as u64;
         self.progress.update(|c| {
             c.queued = queued;
             c.indexing = true;
@@ -141,7 +171,7 @@ impl Queue {
 }
 
 fn has_news(inner: &Inner) -> bool {
-    inner.stop || inner.paused || !inner.order.is_empty()
+    inner.stop || inner.paused || !inner.order.is_empty() || !inner.orders.is_empty()
 }
 
 #[cfg(test)]
@@ -164,6 +194,7 @@ mod tests {
             queue.push(format!("/f{i}").into());
         }
         assert_eq!(queue.next(), Next::Path("/".into()));
+        assert_eq!(queue.next(), Next::Path("item:".into()), "pushed items were among them");
         assert_eq!(queue.next(), Next::Empty);
     }
 

@@ -13,6 +13,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+/// Why a document without a word is left out.
+pub(crate) const NO_TEXT: &str = "there is no text in it";
 /// The language is told from this much of the text, in bytes.
 const LANGUAGE_SAMPLE: usize = 16 << 10;
 
@@ -51,44 +53,66 @@ pub(crate) struct Text {
 
 /// Reads `path`, which looked like `stamp`.
 pub(crate) fn read(path: &Path, stamp: Stamp, extractor: &dyn Extractor, limits: Limits) -> Reading {
+    if let Some(refused) = refuse(path, stamp, limits) {
+        return refused;
+    }
+    finish(path, extract(path, extractor), limits)
+}
+
+/// Why `path`, which looked like `stamp`, is not given to an extractor; `None` when it is.
+pub(super) fn refuse(path: &Path, stamp: Stamp, limits: Limits) -> Option<Reading> {
     if stamp.size == 0 {
-        return Reading::Skipped("it is empty".to_owned());
+        return Some(Reading::Skipped("it is empty".to_owned()));
     }
     if stamp.size > limits.file {
         let (size, limit) = (mebibytes(stamp.size), mebibytes(limits.file));
-        return Reading::Skipped(format!("it has {size} MB, more than the limit of {limit} MB"));
+        return Some(Reading::Skipped(format!("it has {size} MB, more than the limit of {limit} MB")));
     }
     // Asked here, since an extractor in a process of its own can't tell all of these apart.
-    if let Err(error) = File::open(path) {
-        return match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Reading::Gone,
-            _ => Reading::Unreadable(scan::explain(&error)),
-        };
-    }
-    // A panic over one odd file must not end the indexing of all the others.
-    catch_unwind(AssertUnwindSafe(|| extract(path, extractor, limits))).unwrap_or_else(|_| {
-        tracing::error!(path = %path.display(), "reading a file ended in a panic");
-        Reading::Skipped(super::BUG.to_owned())
+    File::open(path).err().map(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Reading::Gone,
+        _ => Reading::Unreadable(scan::explain(&error)),
     })
 }
 
-fn extract(path: &Path, extractor: &dyn Extractor, limits: Limits) -> Reading {
-    let mut document = match extractor.extract(path) {
+/// Has a file extracted. A panic over one odd file must not end the indexing of all the others.
+pub(super) fn extract(path: &Path, extractor: &dyn Extractor) -> Result<Document, ExtractError> {
+    catch_unwind(AssertUnwindSafe(|| extractor.extract(path))).unwrap_or_else(|_| {
+        tracing::error!(path = %path.display(), "reading a file ended in a panic");
+        Err(ExtractError::Skipped(super::BUG.to_owned()))
+    })
+}
+
+/// Makes passages of what was extracted.
+pub(super) fn finish(path: &Path, extracted: Result<Document, ExtractError>, limits: Limits) -> Reading {
+    let document = match extracted {
         Ok(document) => document,
         Err(_) if !path.exists() => return Reading::Gone,
         Err(ExtractError::Skipped(reason)) => return Reading::Skipped(reason),
         Err(ExtractError::Unavailable(reason)) => return Reading::Later(reason),
     };
-    cut(&mut document, limits.text);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let text = catch_unwind(AssertUnwindSafe(|| text_of(document, &name, limits.text)));
+    match text {
+        Ok(text) => text.map_or_else(|| Reading::Skipped(NO_TEXT.to_owned()), Reading::Text),
+        Err(_) => {
+            tracing::error!(path = %path.display(), "cutting a file's text ended in a panic");
+            Reading::Skipped(super::BUG.to_owned())
+        }
+    }
+}
+
+/// The passages of a document whose file is called `name`, of its first `limit` bytes of text; `None` without any.
+pub(crate) fn text_of(mut document: Document, name: &str, limit: usize) -> Option<Text> {
+    cut(&mut document, limit);
     let chunks = chunk::chunk(&document);
     if chunks.is_empty() {
-        return Reading::Skipped("there is no text in it".to_owned());
+        return None;
     }
-    let stated = document.title.filter(|t| !t.trim().is_empty());
-    let title = stated.unwrap_or_else(|| path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+    let title = document.title.filter(|t| !t.trim().is_empty()).unwrap_or_else(|| name.to_owned());
     let lang = analysis::detect(&sample(&chunks));
     let hash = hash(&title, &document.kind, &chunks);
-    Reading::Text(Text { title, kind: document.kind, lang, chunks, hash })
+    Some(Text { title, kind: document.kind, lang, chunks, hash })
 }
 
 /// Keeps the first `limit` bytes of text.

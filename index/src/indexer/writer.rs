@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A batch is committed when it has this many files,
-const BATCH_FILES: usize = 500;
+const BATCH_FILES: usize = 4_000;
 /// or this much text, in bytes,
 const BATCH_BYTES: usize = 32 << 20;
 /// or when its oldest file has waited this long: the first files are found soon.
@@ -118,12 +118,12 @@ impl Writer {
     /// A writer that goes on where the last commit ended. Counts what is in.
     pub(crate) fn new(shared: Arc<Shared>) -> Result<Writer, IndexError> {
         let mut tally = Tally::default();
-        for (_, record) in shared.state.files_under(Path::new("/")) {
+        for (_, record) in shared.state.all_files() {
             tally.enter(&record);
         }
-        tally.skipped = shared.state.skips_under(Path::new("/")).count() as u64;
+        tally.skipped = shared.state.all_skips().count() as u64;
         let next_chunk = shared.state.next_chunk()?;
-        let generation = shared.state.generation()?.max(shared.lexical.generation()?);
+        let generation = shared.state.generation()?.max(shared.lexical().generation()?);
         shared.set_tally(tally);
         Ok(Writer { shared, batch: BTreeMap::new(), bytes: 0, since: None, next_chunk, generation, warm: false })
     }
@@ -133,9 +133,16 @@ impl Writer {
         let Some(intent) = self.shared.state.intent()? else { return Ok(Vec::new()) };
         tracing::info!(files = intent.paths.len(), "the last commit was interrupted; its files are indexed again");
         let paths: Vec<PathBuf> = intent.paths.iter().map(|p| PathBuf::from(std::ffi::OsStr::from_bytes(p))).collect();
-        for path in &paths {
+        self.purge(&paths)?;
+        Ok(paths)
+    }
+
+    /// Takes these paths out, whatever either store knows of them.
+    pub(crate) fn purge(&mut self, paths: &[PathBuf]) -> Result<(), IndexError> {
+        self.commit()?;
+        for path in paths {
             if path.to_str().is_some() {
-                self.shared.lexical.remove(path)?;
+                self.shared.lexical().remove(path)?;
             }
             let change = match self.shared.state.file(path)? {
                 Some(old) => Change::Remove { old },
@@ -144,8 +151,16 @@ impl Writer {
             self.insert(path.clone(), change, 0);
         }
         // Even when the state knows none of them, the lexical index may.
-        self.commit_all(true)?;
-        Ok(paths)
+        self.commit_all(true)
+    }
+
+    /// Begins a new lexical index, to be filled from all files; the present one answers meanwhile if it is `sound`.
+    pub(crate) fn begin_anew(&mut self, sound: bool) -> Result<(), IndexError> {
+        self.commit()?;
+        self.warm = false;
+        self.shared.words.begin_anew(&self.shared.state, sound)?;
+        self.generation = self.shared.state.generation()?.max(self.shared.lexical().generation()?);
+        Ok(())
     }
 
     /// Puts a file's text in, in place of what was known of it.
@@ -165,9 +180,9 @@ impl Writer {
         });
         let numbered: Vec<(ChunkId, Chunk)> = (first_chunk..first_chunk + u64::from(chunks)).zip(text.chunks).collect();
         if old.is_some() {
-            self.shared.lexical.remove(path)?;
+            self.shared.lexical().remove(path)?;
         }
-        self.shared.lexical.add(&IndexedDocument {
+        self.shared.lexical().add(&IndexedDocument {
             path,
             title: &text.title,
             kind: &text.kind,
@@ -184,8 +199,7 @@ impl Writer {
             chunks,
             text_hash: text.hash,
             lang: lang.to_owned(),
-            kind: text.kind,
-            title: text.title,
+            epoch: self.shared.words.epoch(),
         };
         self.insert(path.to_path_buf(), Change::Put { record, old }, bytes);
         self.commit_if_due()
@@ -194,7 +208,7 @@ impl Writer {
     /// Takes a file out.
     pub(crate) fn remove(&mut self, path: &Path, old: FileRecord) -> Result<(), IndexError> {
         self.settle(path)?;
-        self.shared.lexical.remove(path)?;
+        self.shared.lexical().remove(path)?;
         self.insert(path.to_path_buf(), Change::Remove { old }, 0);
         self.commit_if_due()
     }
@@ -204,7 +218,7 @@ impl Writer {
         self.settle(path)?;
         let old = self.shared.state.file(path)?;
         if old.is_some() {
-            self.shared.lexical.remove(path)?;
+            self.shared.lexical().remove(path)?;
         }
         self.insert(path.to_path_buf(), Change::Skip { record, old }, 0);
         self.commit_if_due()
@@ -237,7 +251,7 @@ impl Writer {
     pub(crate) fn cool(&mut self) -> Result<(), IndexError> {
         self.commit()?;
         self.warm = false;
-        self.shared.lexical.release_writer()?;
+        self.shared.lexical().release_writer()?;
         self.shared.state.flush()
     }
 
@@ -255,7 +269,7 @@ impl Writer {
 
     /// Drops the batch after a failure; its paths are to be looked at again.
     pub(crate) fn abandon(&mut self) -> Vec<PathBuf> {
-        if let Err(error) = self.shared.lexical.release_writer() {
+        if let Err(error) = self.shared.lexical().release_writer() {
             tracing::warn!(%error, "giving up a batch");
         }
         self.warm = false;
@@ -288,7 +302,7 @@ impl Writer {
         changes.put_intent(&Intent { generation, paths }, self.next_chunk).map_err(|e| self.unwritable(e))?;
         self.shared.state.apply(changes)?;
         self.shared.state.flush()?;
-        self.shared.lexical.commit(generation)?;
+        self.shared.lexical().commit(generation)?;
         self.generation = generation;
         Ok(())
     }
@@ -377,7 +391,7 @@ mod tests {
     }
 
     fn in_lexical(shared: &Shared, path: &str) -> usize {
-        shared.lexical.passages_of(Path::new(path)).unwrap().len()
+        shared.lexical().passages_of(Path::new(path)).unwrap().len()
     }
 
     #[test]
@@ -437,11 +451,11 @@ mod tests {
         let (shared, mut writer) = open(dir.path());
         put(&mut writer, "/d/a", "some words");
         writer.commit().unwrap();
-        shared.lexical.remove(Path::new("/d/a")).unwrap();
-        shared.lexical.commit(77).unwrap();
+        shared.lexical().remove(Path::new("/d/a")).unwrap();
+        shared.lexical().commit(77).unwrap();
         drop((shared, writer));
         let (shared, _writer) = open(dir.path());
-        assert_eq!((shared.state.generation().unwrap(), shared.lexical.generation().unwrap()), (0, 0));
+        assert_eq!((shared.state.generation().unwrap(), shared.lexical().generation().unwrap()), (0, 0));
         assert_eq!(shared.state.files_under(Path::new("/")).count(), 0);
     }
 

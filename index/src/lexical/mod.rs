@@ -5,15 +5,17 @@
 //! embeddings, file state or what makes a file worth indexing.
 
 mod query;
+mod ready;
 mod schema;
 mod spelling;
 mod store;
+pub(crate) mod upkeep;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use tantivy::indexer::IndexWriterOptions;
-use tantivy::tokenizer::{PreTokenizedString, Token};
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
+use tantivy::schema::Field;
 use tantivy::{Index, IndexReader, IndexWriter, TantivyDocument, Term};
 
 use crate::analysis::{self, Language};
@@ -22,6 +24,8 @@ use schema::Fields;
 
 /// Memory of the writer; it is freed by [`Lexical::release_writer`].
 const WRITER_BYTES: usize = 20_000_000;
+/// A segment with a larger share of removed passages is written anew.
+const MOST_DEAD: f32 = 0.3;
 
 /// A file as it goes into the store.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +70,8 @@ pub struct Filter {
     pub folder: Option<PathBuf>,
     /// Only this kind of document.
     pub kind: Option<String>,
+    /// Nothing at or below these paths.
+    pub hidden: Vec<PathBuf>,
 }
 
 /// A passage found by its words.
@@ -96,6 +102,11 @@ impl Lexical {
     /// [`Lexical::opened_fresh`].
     pub fn open(dir: &Path) -> Result<Lexical, IndexError> {
         let (index, fresh) = store::open(dir)?;
+        Lexical::over(dir, index, fresh)
+    }
+
+    fn over(dir: &Path, index: Index, fresh: bool) -> Result<Lexical, IndexError> {
+        ready::register(&index);
         let reader = store::reader(&index).map_err(|e| storage(dir, &e))?;
         let fields = Fields::of(&index.schema());
         let lexical = Lexical {
@@ -126,8 +137,10 @@ impl Lexical {
     /// to be removed first.
     pub fn add(&self, document: &IndexedDocument<'_>) -> Result<(), IndexError> {
         let path = utf8(document.path)?;
-        let place = Tokens::of(&path_words(path), document.lang);
-        let title = Tokens::of(document.title, document.lang);
+        // An item's path is made of names that no user knows.
+        let place = if crate::items::is_item(document.path) { String::new() } else { path_words(path) };
+        let place = words(&place, document.lang);
+        let title = words(document.title, document.lang);
         let mut guard = self.writer()?;
         let writer = self.opened(&mut guard)?;
         for (id, chunk) in document.chunks {
@@ -150,10 +163,10 @@ impl Lexical {
                 doc.add_text(f.spot, place);
             }
             let body = analysis::tokens_of_kind(&chunk.text, document.lang, document.kind);
-            doc.add_pre_tokenized_text(f.body, Tokens(body).into());
-            doc.add_pre_tokenized_text(f.heading, Tokens::of(&chunk.heading, document.lang).into());
-            doc.add_pre_tokenized_text(f.title, title.clone().into());
-            doc.add_pre_tokenized_text(f.place, place.clone().into());
+            add_words(&mut doc, f.body, &joined(&body));
+            add_words(&mut doc, f.heading, &words(&chunk.heading, document.lang));
+            add_words(&mut doc, f.title, &title);
+            add_words(&mut doc, f.place, &place);
             writer.add_document(doc).map_err(|e| self.failed(&e))?;
         }
         Ok(())
@@ -221,7 +234,12 @@ impl Lexical {
                 .num_worker_threads(1)
                 .num_merge_threads(1)
                 .build();
-            *slot = Some(self.index.writer_with_options(options).map_err(|e| self.failed(&e))?);
+            let writer: IndexWriter = self.index.writer_with_options(options).map_err(|e| self.failed(&e))?;
+            // Files that are written again and again would otherwise leave their old passages for good.
+            let mut policy = LogMergePolicy::default();
+            policy.set_del_docs_ratio_before_merge(MOST_DEAD);
+            writer.set_merge_policy(Box::new(policy));
+            *slot = Some(writer);
         }
         slot.as_mut().ok_or_else(|| self.storage_error("its writer could not be started"))
     }
@@ -251,26 +269,19 @@ fn path_words(path: &str) -> String {
     path.replace(['/', '_', '-', '.'], " ")
 }
 
-#[derive(Clone)]
-struct Tokens(Vec<analysis::Token>);
-
-impl Tokens {
-    fn of(text: &str, lang: Language) -> Tokens {
-        Tokens(analysis::tokens(text, lang))
-    }
+/// The words of a text as one text; empty without any.
+fn words(text: &str, lang: Language) -> String {
+    joined(&analysis::tokens(text, lang))
 }
 
-impl From<Tokens> for PreTokenizedString {
-    fn from(tokens: Tokens) -> PreTokenizedString {
-        let tokens = tokens.0.into_iter().enumerate().map(|(position, token)| Token {
-            offset_from: token.range.start,
-            offset_to: token.range.end,
-            position,
-            text: token.text,
-            position_length: 1,
-        });
-        // The text itself is stored once, in a field of its own.
-        PreTokenizedString { text: String::new(), tokens: tokens.collect() }
+fn joined(tokens: &[analysis::Token]) -> String {
+    ready::joined(tokens.iter().map(|token| token.text.as_str()))
+}
+
+/// Adds words to a field; a field without any is left out.
+fn add_words(doc: &mut TantivyDocument, field: Field, words: &str) {
+    if !words.is_empty() {
+        doc.add_text(field, words);
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use tantivy::collector::{DocSetCollector, TopDocs};
 use tantivy::columnar::{Column, StrColumn};
-use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, Occur, Query, TermQuery};
+use tantivy::query::{
+    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, Occur, Query, TermQuery,
+};
 use tantivy::schema::{Field, IndexRecordOption, Value};
 use tantivy::{DocAddress, DocSet, Searcher, TERMINATED, TantivyDocument, Term};
 
@@ -40,10 +42,12 @@ impl Lexical {
 
     /// The ids of all passages that a filter lets through; `None` if it lets all through.
     pub fn matching(&self, filter: &Filter) -> Result<Option<HashSet<ChunkId>>, IndexError> {
-        let clauses = self.filter(filter);
+        let mut clauses = self.filter(filter);
         if clauses.is_empty() {
             return Ok(None);
         }
+        // Leaving out needs something to leave it out of.
+        clauses.push((Occur::Must, Box::new(AllQuery)));
         let searcher = self.reader.searcher();
         let run = || -> tantivy::Result<HashSet<ChunkId>> {
             let found = searcher.search(&BooleanQuery::new(clauses), &DocSetCollector)?;
@@ -162,6 +166,9 @@ impl Lexical {
         }
         if let Some(kind) = &filter.kind {
             clauses.push((Occur::Must, unscored(exact(self.fields.kind, kind))));
+        }
+        for hidden in &filter.hidden {
+            clauses.push((Occur::MustNot, Box::new(exact(self.fields.folder, &hidden.to_string_lossy()))));
         }
         clauses
     }

@@ -19,7 +19,7 @@ pub(super) fn open(dir: &Path) -> Result<(Index, bool), IndexError> {
     if !dir.join("meta.json").exists() && !dir.join(VERSION_FILE).exists() {
         return Ok((create(dir)?, true));
     }
-    let version = fs::read_to_string(dir.join(VERSION_FILE)).ok().and_then(|v| v.trim().parse::<u32>().ok());
+    let version = version(dir);
     if version != Some(schema::VERSION) {
         tracing::info!(dir = %dir.display(), ?version, wanted = schema::VERSION, "index is of another version: emptied");
         fs::remove_dir_all(dir).map_err(|e| storage(dir, &e))?;
@@ -35,12 +35,18 @@ pub(super) fn open(dir: &Path) -> Result<(Index, bool), IndexError> {
     }
 }
 
+/// The version that the store in `dir` says it is of.
+pub(super) fn version(dir: &Path) -> Option<u32> {
+    fs::read_to_string(dir.join(VERSION_FILE)).ok()?.trim().parse().ok()
+}
+
 /// The reader, which sees commits when told to.
 pub(super) fn reader(index: &Index) -> tantivy::Result<IndexReader> {
     index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(CACHED_BLOCKS).try_into()
 }
 
-fn existing(dir: &Path) -> tantivy::Result<Index> {
+/// The index in `dir`, if every segment of it can be opened.
+pub(super) fn existing(dir: &Path) -> tantivy::Result<Index> {
     let index = Index::open_in_dir(dir)?;
     if index.schema() != schema::schema() {
         return Err(tantivy::TantivyError::SchemaError("its fields are not the ones expected".to_owned()));

@@ -70,7 +70,7 @@ fn filters_take_whole_folders_and_kinds() {
     let dir = tempdir();
     let lexical = filled(dir.path());
     let within = |folder: &str| {
-        let filter = Filter { folder: Some(folder.into()), kind: None };
+        let filter = Filter { folder: Some(folder.into()), ..Filter::default() };
         let mut ids: Vec<ChunkId> = lexical.matching(&filter).unwrap().unwrap().into_iter().collect();
         ids.sort_unstable();
         ids
@@ -82,7 +82,7 @@ fn filters_take_whole_folders_and_kinds() {
     assert!(within("/nowhere").is_empty());
     assert!(lexical.matching(&Filter::default()).unwrap().is_none());
     let terms = query_terms("title", Language::ENGLISH, &[]);
-    let filter = Filter { folder: Some("/home/u/mail".into()), kind: Some("text".to_owned()) };
+    let filter = Filter { folder: Some("/home/u/mail".into()), kind: Some("text".to_owned()), ..Filter::default() };
     let found = lexical.top(&terms, &filter, 10).unwrap();
     assert_eq!(found.len(), 1);
     let plain = lexical.top(&terms, &Filter::default(), 10).unwrap();

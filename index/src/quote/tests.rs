@@ -67,7 +67,7 @@ fn words_decide_without_an_embedder_or_in_its_unknown_languages() {
 #[test]
 fn a_scope_is_kept_and_nothing_gives_nothing() {
     let (desk, quoter) = (archive(), Quoter::default());
-    let scope = Scope { folder: Some("/h/copy.txt".into()), kind: None };
+    let scope = Scope { folder: Some("/h/copy.txt".into()), ..Scope::default() };
     let found = quoter.sentences_for(&desk.stores(), "castle hill repair", &scope, 5).unwrap();
     assert!(found.iter().all(|s| s.path.ends_with("copy.txt")) && !found.is_empty());
     let scope = Scope { kind: Some("mail".to_owned()), ..Scope::default() };

@@ -61,7 +61,7 @@ pub fn search(stores: &Stores<'_>, query: &Query) -> Result<Found, IndexError> {
     if query.text.trim().is_empty() {
         return Err(IndexError::InvalidArgument("the query is empty: give words or a question".to_owned()));
     }
-    let filter = Filter { folder: query.folder.clone(), kind: query.kind.clone() };
+    let filter = Filter { folder: query.folder.clone(), kind: query.kind.clone(), hidden: query.hidden.clone() };
     let ranking = rank(stores, &query.text, &filter, query.mode)?;
     let mut hits = Vec::with_capacity(query.limit.min(ranking.list.len()));
     let mut seen: HashSet<PathBuf> = HashSet::new();

@@ -101,7 +101,7 @@ impl Desk {
 }
 
 fn query(text: &str, mode: Mode) -> Query {
-    Query { text: text.to_owned(), limit: 5, folder: None, kind: None, mode }
+    Query { text: text.to_owned(), limit: 5, mode, ..Query::default() }
 }
 
 fn names(found: &Found) -> Vec<&str> {

@@ -112,6 +112,12 @@ impl RecordFile {
         (scale, values)
     }
 
+    /// How many records have another checksum than they say.
+    pub(super) fn damaged(&self) -> io::Result<usize> {
+        let scan = scan(&mut File::open(&self.path)?, self.dim)?;
+        Ok(scan.iter().filter(|record| record.is_none()).count())
+    }
+
     pub(super) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }

@@ -58,8 +58,13 @@ impl Vectors {
             places: HashMap::new(),
             dead: 0,
         };
+        let damaged = records.iter().any(Option::is_none);
         for record in records {
             vectors.note(record);
+        }
+        if damaged {
+            tracing::warn!(dir = %dir.display(), "some embeddings are damaged and are made again");
+            vectors.compact()?;
         }
         vectors.delete_others(&path)?;
         Ok(vectors)
@@ -163,6 +168,11 @@ impl Vectors {
             dot::exact(query, values) * scale
         });
         scores.max_by(f32::total_cmp)
+    }
+
+    /// How many records are not as they were written. Reads the whole file.
+    pub fn damaged(&self) -> Result<usize, IndexError> {
+        self.file.damaged().map_err(|e| storage(&self.dir, &e))
     }
 
     /// Makes everything durable, and rewrites the file when over half of it is dead.

@@ -19,7 +19,7 @@ fn files_get_embeddings_once_and_touched_ones_keep_them() {
     h.add();
     assert_eq!(embedded(&h), (100, 100), "German is not this embedder's");
     assert_eq!(h.embedder.background.load(Ordering::SeqCst), 100);
-    let query = Query { text: "walrus ice".into(), limit: 5, folder: None, kind: None, mode: Mode::Vector };
+    let query = Query { text: "walrus ice".into(), limit: 5, mode: Mode::Vector, ..Query::default() };
     assert_eq!(h.index().search(&query).unwrap().hits.len(), 5);
     h.reopen();
     h.idle();
@@ -55,7 +55,7 @@ fn an_embedder_may_come_later_and_go() {
     h.reopen();
     h.idle();
     assert_eq!(embedded(&h), (0, 0));
-    let query = Query { text: "walrus".into(), limit: 5, folder: None, kind: None, mode: Mode::Vector };
+    let query = Query { text: "walrus".into(), limit: 5, mode: Mode::Vector, ..Query::default() };
     assert!(h.index().search(&query).unwrap().hits.is_empty());
 }
 

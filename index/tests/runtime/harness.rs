@@ -128,6 +128,8 @@ pub struct Harness {
     pub state: PathBuf,
     pub extractor: Arc<TextExtractor>,
     pub embedder: Arc<BagEmbedder>,
+    /// How often everything is looked at without watches; taken over when the index is opened.
+    pub sweep: Duration,
     index: Option<Index>,
     _dir: tempfile::TempDir,
 }
@@ -148,6 +150,7 @@ impl Harness {
             state: base.join("index"),
             extractor: Arc::default(),
             embedder: Arc::new(BagEmbedder::new(there)),
+            sweep: Duration::from_secs(600),
             index: None,
             _dir: dir,
         };
@@ -159,6 +162,7 @@ impl Harness {
         let mut options = IndexOptions::new(&self.state);
         options.max_file_bytes = 1 << 20;
         options.retry_after = Duration::from_millis(20);
+        options.sweep = self.sweep;
         options
     }
 
@@ -243,7 +247,7 @@ impl Drop for Harness {
 }
 
 fn found(index: &Index, root: &Path, words: &str) -> Vec<String> {
-    let query = Query { text: words.to_owned(), limit: 100, folder: None, kind: None, mode: Mode::Lexical };
+    let query = Query { text: words.to_owned(), limit: 100, mode: Mode::Lexical, ..Query::default() };
     let hits = index.search(&query).unwrap().hits;
     let name = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
     let mut names: Vec<String> = hits.iter().map(|hit| name(&hit.path)).collect();

@@ -91,7 +91,7 @@ fn a_forgotten_folder_is_not_shown_even_while_the_indexer_has_yet_to_remove_it()
     h.index().pause();
     h.index().remove_folder(&h.root.join("a")).unwrap();
     assert_eq!(h.found("walrus"), ["b/b.txt"]);
-    let sentences = h.index().sentences_for("Where is the walrus?", None, 5).unwrap();
+    let sentences = h.index().sentences_for("Where is the walrus?", None, Vec::new(), 5).unwrap();
     assert_eq!(sentences.iter().map(|s| s.text.as_str()).collect::<Vec<_>>(), ["The walrus wakes."]);
 }
 
@@ -100,7 +100,7 @@ fn looking_into_a_folder_that_is_not_indexed_is_refused() {
     let h = Harness::new();
     h.write("sub/a.txt", "The walrus sleeps.");
     h.add();
-    let into = |path: &Path| h.index().sentences_for("Where is the walrus?", Some(path), 5);
+    let into = |path: &Path| h.index().sentences_for("Where is the walrus?", Some(path), Vec::new(), 5);
     assert!(matches!(into(Path::new("/usr")), Err(IndexError::NotFound(_))));
     for path in [Path::new("/"), h.root.as_path(), &h.root.join("sub")] {
         assert_eq!(into(path).unwrap().len(), 1, "{path:?}");

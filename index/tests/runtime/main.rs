@@ -5,4 +5,6 @@ mod embedding;
 mod follow;
 mod harness;
 mod lifecycle;
+mod soundness;
 mod trouble;
+mod watching;

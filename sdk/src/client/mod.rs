@@ -41,8 +41,9 @@ pub use proxies::{
 };
 pub use request::{DeltaKind, Finished, Request, Status, Update};
 pub use types::{
-    Answer, Budget, Candidate, Citation, DaemonStatus, Hit, HostProcess, IndexCounters, IndexStatus, ModelInfo,
-    ModelProcess, Routing, SearchResult, SkillInfo, SkillProcess, SkippedFile, TokenLogprob, ToolCall, Usage, UsageRow,
+    Answer, Budget, Candidate, Citation, DaemonStatus, Hit, HostProcess, IndexCounters, IndexFinding, IndexReport,
+    IndexStatus, ItemPlace, ModelInfo, ModelProcess, Routing, SearchResult, SkillInfo, SkillProcess, SkippedFile,
+    TokenLogprob, ToolCall, Usage, UsageRow,
 };
 
 use std::collections::HashMap;
@@ -247,6 +248,22 @@ impl Hob {
         from_details(&named)
     }
 
+    /// Compares all parts of the index with each other and with the disk.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`] when no daemon answers; [`Error::Service`] when the index can't be read.
+    pub async fn check_index(&self) -> Result<IndexReport> {
+        index_report(self.index().await?.check(&Options::new()).await?)
+    }
+
+    /// Checks the index, and begins to put right what is found; that is done when [`IndexProxy::wait`] returns.
+    ///
+    /// # Errors
+    /// As of [`Hob::check_index`].
+    pub async fn repair_index(&self) -> Result<IndexReport> {
+        index_report(self.index().await?.repair(&Options::new()).await?)
+    }
+
     /// What each program had generated on each day, the latest day first.
     ///
     /// # Errors
@@ -262,4 +279,10 @@ impl Hob {
     pub async fn status(&self) -> Result<DaemonStatus> {
         from_details(&self.daemon().await?.status().await?)
     }
+}
+
+fn index_report((findings, details): (Vec<Details>, Details)) -> Result<IndexReport> {
+    let mut report: IndexReport = from_details(&details)?;
+    report.findings = findings.iter().map(from_details).collect::<Result<_>>()?;
+    Ok(report)
 }

@@ -69,6 +69,8 @@ pub trait Index {
     async fn search(&self, query: &str, options: &Options) -> Result<(Vec<Details>, Details)>;
     /// Indexes a folder (absolute path) and follows its changes.
     async fn add_folder(&self, path: &str, options: &Options) -> Result<()>;
+    /// Folders that could be added, as `path s` and `what s`.
+    async fn proposals(&self, options: &Options) -> Result<Vec<Details>>;
     /// Forgets a folder.
     async fn remove_folder(&self, path: &str) -> Result<()>;
     /// Looks at every file of a folder again; "" means all folders.
@@ -77,6 +79,14 @@ pub trait Index {
     async fn pause(&self) -> Result<()>;
     /// Goes on indexing.
     async fn resume(&self) -> Result<()>;
+    /// Keeps a text of yours and finds it from then on. Meta: `title s`, `uri s`, `kind s`, `author s`, `date s`.
+    async fn put(&self, id: &str, text: &str, meta: &Options) -> Result<()>;
+    /// Takes items of yours back.
+    async fn delete(&self, ids: &[&str]) -> Result<()>;
+    /// Compares all parts of the index with each other and with the disk. Findings: `path s`, `problem s`.
+    async fn check(&self, options: &Options) -> Result<(Vec<Details>, Details)>;
+    /// Checks, and begins to put right what is found.
+    async fn repair(&self, options: &Options) -> Result<(Vec<Details>, Details)>;
     /// Returns when everything is indexed. Options: `lexical b`: do not wait for embeddings.
     async fn wait(&self, options: &Options) -> Result<()>;
     /// Files that could not be indexed, with the reason; at most `limit`.

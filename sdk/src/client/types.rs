@@ -49,8 +49,11 @@ pub struct TokenLogprob {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Citation {
-    /// Absolute path.
+    /// Absolute path; empty for an item.
     pub path: String,
+    /// Of an item that a program pushed: what, by whom, and where it opens.
+    #[serde(flatten)]
+    pub item: ItemPlace,
     /// 1-based line.
     pub line: Option<u32>,
     /// The sentence as it stands there.
@@ -113,6 +116,30 @@ pub struct Usage {
     pub preempted: u32,
 }
 
+/// What stands in place of a path when something was pushed by a program and is no file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ItemPlace {
+    /// The program that pushed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    /// What that program calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Where it opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+}
+
+impl ItemPlace {
+    /// Where it is, for people: its address, or program and id; `None` for a file.
+    #[must_use]
+    pub fn shown(&self) -> Option<String> {
+        let named = self.app.as_ref().zip(self.id.as_ref()).map(|(app, id)| format!("{app} {id}"));
+        self.uri.clone().or(named)
+    }
+}
+
 /// What a search found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -131,8 +158,11 @@ pub struct SearchResult {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hit {
-    /// Absolute path.
+    /// Absolute path; empty for an item.
     pub path: String,
+    /// Of an item that a program pushed: what, by whom, and where it opens.
+    #[serde(flatten)]
+    pub item: ItemPlace,
     /// The document's title or file name.
     pub title: String,
     /// The part of the passage that matched best, on one line.
@@ -161,6 +191,34 @@ pub struct Hit {
     pub cosine: Option<f64>,
     /// The cosine is an estimate: the passage has no embedding yet.
     pub imputed: bool,
+}
+
+/// What a check of the index came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IndexReport {
+    /// Files and items in the index.
+    pub documents: u64,
+    /// Passages that can be found by words.
+    pub passages: u64,
+    /// Passages that have an embedding.
+    pub embeddings: u64,
+    /// How much disagrees; 0 when all is well.
+    pub total: u64,
+    /// What disagrees; of very many the first 1,000.
+    pub findings: Vec<IndexFinding>,
+    /// The index was at work, so that findings may be of what it was doing.
+    pub unsettled: bool,
+}
+
+/// Something that disagrees.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IndexFinding {
+    /// The file, item or store it is about.
+    pub path: String,
+    /// One sentence.
+    pub problem: String,
 }
 
 /// Where a text would go.

@@ -1,0 +1,163 @@
+//! Reading ahead: while one file is put into the stores, the next ones are read.
+//!
+//! Owns: the thread that reads, and the files that are between being found and being put in. They come back in the order
+//! in which they were given.
+//! Must not know: the stores, and whether a file is wanted. Whoever acts on a path by another way first lets everything
+//! come back, or an older reading could overwrite a newer one.
+
+use super::read::{Limits, Reading, extract, finish, refuse};
+use crate::scan::Stamp;
+use crate::types::Extractor;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// Files given at most before they come back.
+const CAPACITY: usize = 96;
+/// Files that an extractor is told of together, before the first is asked for.
+const TOGETHER: usize = 24;
+/// Larger files are read by themselves, in bytes.
+const SMALL: u64 = 128 << 10;
+
+/// A file that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Job {
+    pub path: PathBuf,
+    /// As it was before it was read.
+    pub stamp: Stamp,
+}
+
+/// See the module.
+pub(super) struct Ahead {
+    jobs: SyncSender<Job>,
+    done: Receiver<(Job, Reading)>,
+    under_way: usize,
+}
+
+impl Ahead {
+    /// Starts the thread, which ends with this value.
+    pub(super) fn start(extractor: Arc<dyn Extractor>, limits: Limits) -> std::io::Result<Ahead> {
+        let (jobs, given) = sync_channel(CAPACITY);
+        let (tell, done) = sync_channel(CAPACITY);
+        let work = move || {
+            crate::background::idle_io();
+            read_all(&given, &tell, extractor.as_ref(), limits);
+        };
+        std::thread::Builder::new().name("hob-index-read".to_owned()).spawn(work)?;
+        Ok(Ahead { jobs, done, under_way: 0 })
+    }
+
+    /// Whether another file may be given.
+    pub(super) fn has_room(&self) -> bool {
+        self.under_way < CAPACITY
+    }
+
+    /// How many files have not come back.
+    pub(super) fn len(&self) -> usize {
+        self.under_way
+    }
+
+    /// Gives a file; there has to be room. False when the thread is gone.
+    pub(super) fn give(&mut self, job: Job) -> bool {
+        let given = self.jobs.try_send(job).is_ok();
+        self.under_way += usize::from(given);
+        given
+    }
+
+    /// The next file that is read; `None` if it takes longer than `patience`, or the thread is gone.
+    pub(super) fn take(&mut self, patience: Duration) -> Option<(Job, Reading)> {
+        if self.under_way == 0 {
+            return None;
+        }
+        match self.done.recv_timeout(patience) {
+            Ok(done) => {
+                self.under_way -= 1;
+                Some(done)
+            }
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => {
+                self.under_way = 0;
+                None
+            }
+        }
+    }
+}
+
+fn read_all(given: &Receiver<Job>, tell: &SyncSender<(Job, Reading)>, extractor: &dyn Extractor, limits: Limits) {
+    let mut held: Option<Job> = None;
+    loop {
+        let Some(first) = held.take().or_else(|| given.recv().ok()) else { return };
+        let mut group = vec![first];
+        while group.len() < TOGETHER && group.iter().all(|job| job.stamp.size <= SMALL) {
+            match given.try_recv() {
+                Ok(job) if job.stamp.size <= SMALL => group.push(job),
+                Ok(job) => {
+                    held = Some(job);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        for (job, reading) in read_group(group, extractor, limits) {
+            if tell.send((job, reading)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn read_group(group: Vec<Job>, extractor: &dyn Extractor, limits: Limits) -> Vec<(Job, Reading)> {
+    let refused: Vec<Option<Reading>> = group.iter().map(|job| refuse(&job.path, job.stamp, limits)).collect();
+    let readable = group.iter().zip(&refused).filter(|(_, refused)| refused.is_none());
+    readable.for_each(|(job, _)| extractor.expect(&job.path));
+    let read = |(job, refused): (Job, Option<Reading>)| {
+        let reading = refused.unwrap_or_else(|| finish(&job.path, extract(&job.path, extractor), limits));
+        (job, reading)
+    };
+    group.into_iter().zip(refused).map(read).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::types::{Block, Document, ExtractError};
+    use std::fs;
+    use std::path::Path;
+
+    struct Names;
+    impl Extractor for Names {
+        fn extract(&self, path: &Path) -> Result<Document, ExtractError> {
+            assert!(!path.ends_with("7"), "a bug over one of a group");
+            let text = path.display().to_string();
+            let block = Block { text, line: 1, ..Block::default() };
+            Ok(Document { kind: "text".into(), blocks: vec![block], ..Document::default() })
+        }
+    }
+
+    #[test]
+    fn files_come_back_in_order_and_one_bad_one_costs_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let limits = Limits { file: 1 << 20, text: 1000 };
+        let mut ahead = Ahead::start(Arc::new(Names), limits).unwrap();
+        for i in 0..60 {
+            let path = dir.path().join(i.to_string());
+            fs::write(&path, "x").unwrap();
+            let size =
+                [1, 200_000, 0, 5 << 20][usize::from(i == 3) + usize::from(i == 20) * 2 + usize::from(i == 30) * 3];
+            assert!(ahead.has_room() && ahead.give(Job { path, stamp: Stamp { mtime_ns: 0, size, inode: 0 } }));
+        }
+        for i in 0..60 {
+            let (job, reading) = ahead.take(Duration::from_secs(60)).unwrap();
+            assert!(job.path.ends_with(i.to_string()));
+            match i {
+                7 => assert!(matches!(reading, Reading::Skipped(r) if r.contains("bug"))),
+                20 => assert!(matches!(reading, Reading::Skipped(r) if r.contains("empty"))),
+                30 => assert!(matches!(reading, Reading::Skipped(r) if r.contains("5 MB"))),
+                _ => assert!(matches!(reading, Reading::Text(t) if t.chunks[0].text.ends_with(&format!("/{i}")))),
+            }
+        }
+        assert_eq!((ahead.len(), ahead.take(Duration::ZERO).is_none()), (0, true));
+    }
+}
