@@ -84,10 +84,14 @@ async fn a_program_that_takes_memory_fast_gets_it_before_there_is_none() {
     let (scene, stand_in) = scene(90).await;
     let hob = Hob::over(scene.connect().await.expect("the bus"));
     hob.complete("Hi", &plain()).await.expect("an answer");
+    // What is taken during a load may be hob's own, so a look without one has to come first.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
     set_free(&scene, 30);
     stand_in.wait_for("shutdown", 1).expect("what nobody uses goes");
-    let why = told(&hob, "why was stand-in unloaded?").await;
-    assert!(why.contains("another program was taking memory fast"), "{why}");
+    // It is written down once the process is gone.
+    while !told(&hob, "why was stand-in unloaded?").await.contains("another program was taking memory fast") {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
