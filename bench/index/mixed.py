@@ -26,12 +26,16 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from session import session, write_result  # noqa: E402  (the folder above has to be on the path first)
 
 SYLLABLES = "ka lo mi ter an sol ve ri dun pa ne gar tho li mon fe su bra cel or wi na to eth pul".split()
+# Four words in ten of an English text are such.
+COMMON = ("the of and to in a is was for on that with as by at from it be are this which or an were had not but have "
+          "has they their been its more also can who there when will would").split()
 FORMATS = ("pdf", "docx", "xlsx", "eml")
 GOALS = {"mixed": 2.0, "text": 6.0, "size": 0.3}
 
 
 class Writer:
-    """Text of a few thousand words, common ones more often, and one word for each file that is in no other."""
+    """Text that is English in its common words and invented in all others, frequent ones more often, with one word in
+    each file that is in no other."""
 
     def __init__(self, seed):
         self.dice = random.Random(seed)
@@ -40,7 +44,9 @@ class Writer:
         self.dice.shuffle(self.words)
 
     def sentence(self):
-        text = " ".join(self.dice.choices(self.words, self.weights, k=self.dice.randint(6, 18)))
+        words = self.dice.choices(self.words, self.weights, k=self.dice.randint(6, 18))
+        common = self.dice.choices(COMMON, [1 / (rank + 2) for rank in range(len(COMMON))], k=len(words))
+        text = " ".join(c if self.dice.random() < 0.4 else word for word, c in zip(words, common))
         return text.capitalize() + "."
 
     def paragraph(self):
