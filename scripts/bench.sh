@@ -9,7 +9,7 @@ HOB_NO_SETUP=1 "$ROOT/scripts/build.sh"
 "$ROOT/scripts/get-models.sh" >/dev/null
 python=/usr/bin/python3 # the one that the package python3-dasbus belongs to
 "$python" -c 'import gi' 2>/dev/null || die "the benchmarks need PyGObject for $python (Debian: python3-dasbus)"
-[ $# -gt 0 ] || set -- engine retrieval asking footprint memory
+[ $# -gt 0 ] || set -- engine retrieval asking footprint memory index/latency
 status=0
 for script in "$@"; do
     step "$script"

@@ -31,10 +31,14 @@ pub struct IndexInterface {
 /// Finds what the user has, by words and by meaning.
 #[interface(name = "org.hob.Index1")]
 impl IndexInterface {
-    /// Searches; best hit first, each file once. Options: limit u, folder s, kind s, mode s
-    /// ("hybrid", "lexical", "vector"). Hits: path s, title s, kind s, snippet s, text s, score d,
-    /// line u, page u, lexical_rank u, vector_rank u, bm25 d, cosine d, imputed b. Details:
-    /// took_ms d, mode s.
+    /// Searches; best hit first, each file once. A query is words or a question, with "exact words", -word,
+    /// kind:pdf, from:ana, title:word, path:word, after:2026-01, before:2026-03-15; days are UTC, and "last week" or
+    /// "in March 2025" only raises what is of that time. Options: limit u, folder s, kind s, mode s
+    /// ("hybrid", "lexical", "vector"), rerank b (compare the best 20 token by token), explain b, and, on unless
+    /// false: recency b, places b, fold b (one hit for passages that say the same). Hits: path s, title s, kind s,
+    /// author s, date x, snippet s, highlights a(uu) (characters of the snippet), text s, score d, line u, page u,
+    /// lexical_rank u, vector_rank u, bm25 d, cosine d, imputed b, duplicates as; with explain also parts a{sd}, whose
+    /// sum is the score. Details: took_ms d, mode s (what decided), reranked u, language s.
     #[zbus(out_args("hits", "details"))]
     async fn search(
         &self,
@@ -44,15 +48,18 @@ impl IndexInterface {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(Vec<Dict>, Dict), BusError> {
         let started = Instant::now();
-        let query = parse(query, options)?;
-        let mode = mode_name(query.mode);
+        let (query, explain) = parse(query, options)?;
         let guest = self.door.meet(&header, connection).await?;
         let _turn = guest.turn().await?;
         let found = self.blocking(move |index| index.search(&query)).await?;
         guest.was_sent(found.hits.iter().map(|hit| hit.text.len() + hit.snippet.len() + HIT_BYTES).sum());
-        let details =
-            DictBuilder::default().put("took_ms", started.elapsed().as_secs_f64() * 1000.0).put("mode", mode).done();
-        Ok((found.hits.into_iter().map(convert::hit).collect(), details))
+        let details = DictBuilder::default()
+            .put("took_ms", started.elapsed().as_secs_f64() * 1000.0)
+            .put("mode", mode_name(found.mode))
+            .put("reranked", u32::try_from(found.reranked).unwrap_or(u32::MAX))
+            .put("language", found.language)
+            .done();
+        Ok((found.hits.into_iter().map(|hit| convert::hit(hit, explain)).collect(), details))
     }
 
     /// Indexes a folder and follows it from now on. Options: none.
@@ -184,7 +191,8 @@ impl IndexInterface {
     }
 }
 
-fn parse(text: String, options: Dict) -> Result<Query, HobError> {
+/// The query, and whether its scores are to be explained.
+fn parse(text: String, options: Dict) -> Result<(Query, bool), HobError> {
     let mut options = Options::new(options);
     let limit = options.number("limit")?.unwrap_or(10);
     let query = Query {
@@ -192,8 +200,13 @@ fn parse(text: String, options: Dict) -> Result<Query, HobError> {
         folder: folder(options.string("folder")?)?,
         kind: options.string("kind")?,
         mode: mode(options.string("mode")?)?,
+        rerank: options.flag("rerank")?,
+        recency: options.switch("recency")?,
+        places: options.switch("places")?,
+        fold: options.switch("fold")?,
         text,
     };
+    let explain = options.flag("explain")?;
     options.end()?;
     if query.text.trim().is_empty() {
         return Err(HobError::invalid("the query is empty; give some words or a question"));
@@ -201,7 +214,7 @@ fn parse(text: String, options: Dict) -> Result<Query, HobError> {
     if query.text.len() > MAX_QUERY {
         return Err(HobError::invalid(format!("the query has {} bytes, the limit is {MAX_QUERY}", query.text.len())));
     }
-    Ok(query)
+    Ok((query, explain))
 }
 
 fn mode(given: Option<String>) -> Result<Mode, HobError> {

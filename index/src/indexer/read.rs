@@ -5,7 +5,7 @@
 
 use crate::scan::{self, Stamp};
 use crate::types::{Block, Chunk, Document, ExtractError, Extractor};
-use crate::{analysis, chunk};
+use crate::{analysis, chunk, search};
 use std::collections::hash_map::DefaultHasher;
 use std::fs::File;
 use std::hash::{Hash, Hasher};
@@ -44,6 +44,9 @@ pub(crate) struct Text {
     pub title: String,
     pub kind: String,
     pub lang: analysis::Language,
+    pub author: String,
+    /// Seconds since the epoch.
+    pub date: Option<i64>,
     pub chunks: Vec<Chunk>,
     /// Equal for equal text, title and kind.
     pub hash: u64,
@@ -88,7 +91,9 @@ fn extract(path: &Path, extractor: &dyn Extractor, limits: Limits) -> Reading {
     let title = stated.unwrap_or_else(|| path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     let lang = analysis::detect(&sample(&chunks));
     let hash = hash(&title, &document.kind, &chunks);
-    Reading::Text(Text { title, kind: document.kind, lang, chunks, hash })
+    let date = document.date.as_deref().and_then(search::stated_date);
+    let author = document.author.unwrap_or_default();
+    Reading::Text(Text { title, kind: document.kind, lang, author, date, chunks, hash })
 }
 
 /// Keeps the first `limit` bytes of text.

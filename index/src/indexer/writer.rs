@@ -172,7 +172,9 @@ impl Writer {
             title: &text.title,
             kind: &text.kind,
             lang: text.lang,
+            author: &text.author,
             mtime: stamp.mtime_ns / 1_000_000_000,
+            date: text.date,
             chunks: &numbered,
         })?;
         let bytes = numbered.iter().map(|(_, c)| c.text.len()).sum();

@@ -14,7 +14,9 @@ fn put(lexical: &Lexical, id: ChunkId, path: &str, lang: &str, text: &str) {
             title: "A title",
             kind: "text",
             lang: Language::from_code(lang).unwrap(),
+            author: "Ana Souza",
             mtime: -5,
+            date: None,
             chunks: &[(id, chunk)],
         })
         .unwrap();
@@ -64,7 +66,7 @@ fn filters_take_whole_folders_and_kinds() {
     let dir = tempdir();
     let lexical = filled(dir.path());
     let within = |folder: &str| {
-        let filter = Filter { folder: Some(folder.into()), kind: None };
+        let filter = Filter { folder: Some(folder.into()), ..Filter::default() };
         let mut ids: Vec<ChunkId> = lexical.matching(&filter).unwrap().unwrap().into_iter().collect();
         ids.sort_unstable();
         ids

@@ -19,7 +19,7 @@ fn files_get_embeddings_once_and_touched_ones_keep_them() {
     h.add();
     assert_eq!(embedded(&h), (100, 100), "German is not this embedder's");
     assert_eq!(h.embedder.background.load(Ordering::SeqCst), 100);
-    let query = Query { text: "walrus ice".into(), limit: 5, folder: None, kind: None, mode: Mode::Vector };
+    let query = Query { text: "walrus ice".into(), limit: 5, mode: Mode::Vector, ..Query::default() };
     assert_eq!(h.index().search(&query).unwrap().hits.len(), 5);
     h.reopen();
     h.idle();
@@ -55,7 +55,7 @@ fn an_embedder_may_come_later_and_go() {
     h.reopen();
     h.idle();
     assert_eq!(embedded(&h), (0, 0));
-    let query = Query { text: "walrus".into(), limit: 5, folder: None, kind: None, mode: Mode::Vector };
+    let query = Query { text: "walrus".into(), limit: 5, mode: Mode::Vector, ..Query::default() };
     assert!(h.index().search(&query).unwrap().hits.is_empty());
 }
 
@@ -106,4 +106,34 @@ fn embedding_can_be_held_back_apart_from_the_users_own_pause() {
     h.index().resume();
     h.idle();
     assert_eq!(embedded(&h), (1, 1));
+}
+
+#[test]
+fn another_embedder_takes_over_when_it_has_everything() {
+    let mut h = Harness::with_embedder(true);
+    for i in 0..40 {
+        h.write(&format!("{i}.txt"), &format!("The walrus number {i} sleeps on the cold ice."));
+    }
+    h.add();
+    assert_eq!(embedded(&h), (40, 40));
+    let query = Query { text: "walrus ice".into(), limit: 50, mode: Mode::Vector, fold: false, ..Query::default() };
+    h.embedder.other_down.store(true, Ordering::SeqCst);
+    h.embedder.replaced.store(true, Ordering::SeqCst);
+    h.index().notify_embedder_changed();
+    h.until("met", |index| index.status().embedded == 0);
+    assert_eq!(h.index().search(&query).unwrap().hits.len(), 40, "the old vectors are searched meanwhile");
+    // A restart in the middle changes nothing, and what goes meanwhile goes from both.
+    h.reopen();
+    std::fs::remove_file(h.root.join("7.txt")).unwrap();
+    h.until("deleted", |index| index.status().documents == 39);
+    assert_eq!(h.index().search(&query).unwrap().hits.len(), 39);
+    h.embedder.other_down.store(false, Ordering::SeqCst);
+    h.index().notify_embedder_changed();
+    h.until("taken over", |index| index.status().embedded == 39);
+    h.idle();
+    let found = h.index().search(&query).unwrap().hits;
+    assert_eq!(found.len(), 39);
+    assert!(found.iter().all(|hit| hit.cosine.is_some_and(|cosine| cosine > 0.3)), "the new vectors are searched");
+    let files = std::fs::read_dir(h.state.join("vectors")).unwrap().count();
+    assert_eq!(files, 1, "the old store is gone");
 }
