@@ -180,7 +180,8 @@ mod tests {
             ..Hit::default()
         };
         let other = Hit { path: "/b.pdf".into(), title: "b.pdf".into(), line: 1, page: Some(3), ..Hit::default() };
-        SearchResult { query: "tomatoes".into(), took_ms: 1.5, mode: "hybrid".into(), hits: vec![hit, other] }
+        let hits = vec![hit, other];
+        SearchResult { query: "tomatoes".into(), took_ms: 1.5, mode: "hybrid".into(), hits, ..SearchResult::default() }
     }
 
     #[test]

@@ -369,7 +369,15 @@ mod tests {
     fn text(words: &str) -> Text {
         let chunks = vec![Chunk { text: words.to_owned(), line: 1, ..Chunk::default() }];
         let hash = words.len() as u64;
-        Text { title: "t".into(), kind: "text".into(), lang: analysis::detect(words), chunks, hash }
+        Text {
+            title: "t".into(),
+            kind: "text".into(),
+            lang: analysis::detect(words),
+            author: String::new(),
+            date: None,
+            chunks,
+            hash,
+        }
     }
 
     const STAMP: Stamp = Stamp { mtime_ns: 1, size: 1, inode: 1 };

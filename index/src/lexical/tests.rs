@@ -78,7 +78,7 @@ fn filters_take_whole_folders_and_kinds() {
     assert!(within("/nowhere").is_empty());
     assert!(lexical.matching(&Filter::default()).unwrap().is_none());
     let terms = query_terms("title", Language::ENGLISH, &[]);
-    let filter = Filter { folder: Some("/home/u/mail".into()), kind: Some("text".to_owned()) };
+    let filter = Filter { folder: Some("/home/u/mail".into()), kind: Some("text".to_owned()), ..Filter::default() };
     let found = lexical.top(&terms, &filter, 10).unwrap();
     assert_eq!(found.len(), 1);
     let plain = lexical.top(&terms, &Filter::default(), 10).unwrap();

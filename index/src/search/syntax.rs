@@ -39,14 +39,6 @@ pub(crate) struct Asked {
     pub about: Option<Range<Seconds>>,
 }
 
-impl Asked {
-    /// Whether anything but the words limits what is found.
-    pub(crate) fn is_limited(&self) -> bool {
-        let lists = [&self.phrases, &self.without, &self.kinds, &self.authors, &self.titles, &self.paths];
-        self.dated.is_some() || lists.iter().any(|list| !list.is_empty())
-    }
-}
-
 /// A stretch of a query between spaces, with its quotes taken off.
 struct Piece {
     /// Before the colon, lower-cased; empty without one.
@@ -206,6 +198,12 @@ mod tests {
         parse(query, NOW).unwrap()
     }
 
+    /// Whether anything but the words limits what is found.
+    fn is_limited(asked: &Asked) -> bool {
+        let lists = [&asked.phrases, &asked.without, &asked.kinds, &asked.authors, &asked.titles, &asked.paths];
+        asked.dated.is_some() || lists.iter().any(|list| !list.is_empty())
+    }
+
     fn day(text: &str) -> Seconds {
         dates::exact(text, NOW).unwrap().start
     }
@@ -228,13 +226,13 @@ mod tests {
         assert_eq!(found.text, "gas boiler warm-up");
         assert_eq!(found.phrases, ["gas boiler"]);
         assert_eq!(found.without, ["central heating", "summer"]);
-        assert!(found.is_limited());
+        assert!(is_limited(&found));
     }
 
     #[test]
     fn a_question_that_quotes_something_is_a_question() {
         let found = asked("Who wrote the book \"On Liberty\"?");
-        assert!(!found.is_limited() && found.text == "Who wrote the book On Liberty ?");
+        assert!(!is_limited(&found) && found.text == "Who wrote the book On Liberty ?");
         assert_eq!(asked("\"On Liberty\"?").phrases, ["On Liberty"]);
     }
 
@@ -251,7 +249,7 @@ mod tests {
             "title:",
         ] {
             let found = asked(text);
-            assert!(!found.is_limited(), "{found:?}");
+            assert!(!is_limited(&found), "{found:?}");
             assert_eq!(found.text, text);
         }
     }

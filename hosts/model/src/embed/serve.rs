@@ -5,7 +5,6 @@
 use super::context::{Context, Pooling, Shape};
 use super::input::Inputs;
 use super::lanes::{BULK_TOKENS, Lane, Shared, Worker};
-use super::late::Memory;
 use super::turn::Turn;
 use super::work::{Task, Work};
 use crate::WORKER_STACK;
