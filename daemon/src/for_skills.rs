@@ -7,7 +7,7 @@ use crate::assistant::{AskOptions, ContextMode};
 use crate::error::HobError;
 use crate::permissions::Caller;
 use crate::skills::helper::{Ask, Helped, Helper, Quota};
-use hob_index::types::{Mode, Query};
+use hob_index::types::Query;
 use hob_sdk::manifest::Manifest;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -97,7 +97,7 @@ async fn search(daemon: &Daemon, wanted: Search) -> Helped {
     let (index, limit) = (daemon.index.clone(), wanted.limit.unwrap_or(5).clamp(1, MOST_HITS));
     // Files alone: items belong to the programs that pushed them.
     let hidden = index.hidden_from(&daemon.readers.of(&Caller::default()));
-    let query = Query { text: wanted.query, limit, folder: None, kind: None, mode: Mode::default(), hidden };
+    let query = Query { text: wanted.query, limit, hidden, ..Query::default() };
     let found = tokio::task::spawn_blocking(move || index.search(&query)).await;
     let found = found.map_err(|e| ("internal".to_string(), e.to_string()))?;
     let found = found.map_err(|e| refused(e.into()))?;

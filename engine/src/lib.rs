@@ -35,6 +35,19 @@ pub enum ModelRequest {
         /// A waiting user comes before background batches.
         interactive: bool,
     },
+    /// Score how alike a query and documents are by their tokens, with an embedding model that is an encoder:
+    /// one [`ModelReply::Scores`], the mean over the query's tokens that count of the cosine to the most similar
+    /// token of the document, -1 to 1. Documents seen lately cost next to nothing.
+    MaxSim {
+        /// What is looked for; cut at the model's context length.
+        query: String,
+        /// The stretches of the query that count, in bytes and in order; none: all of it.
+        words: Vec<std::ops::Range<u32>>,
+        /// The candidates, at most 64; each is cut at the model's context length.
+        documents: Vec<String>,
+        /// A waiting user comes before background batches.
+        interactive: bool,
+    },
     /// Keep to this from now on, with what runs too: one [`ModelReply::Limited`], at once.
     Limits {
         /// Most threads; 0 takes as many as [`LoadSpec::threads`] allows.
@@ -86,8 +99,8 @@ pub enum ModelReply {
         /// `texts.len() * dim` values.
         values: Vec<f32>,
     },
-    /// One score per document, in the order given: the first output of the model's classification
-    /// head, higher is better.
+    /// One score per document, in the order given, higher is better: the first output of the model's
+    /// classification head, or what [`ModelRequest::MaxSim`] says.
     Scores(Vec<f32>),
     /// A token count.
     Tokens(u32),

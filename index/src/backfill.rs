@@ -4,6 +4,9 @@
 //! through an embedder that fails or is not there.
 //! Must not know: how files become passages, and how vectors are searched.
 //!
+//! When another embedder comes, its store is filled beside the old one, which is searched until the new one is
+//! complete, as long as the old embedder can still be asked.
+//!
 //! What is pending is worked out from the file state whenever the embedder changes; afterwards the indexer
 //! offers each file it has committed.
 
@@ -16,7 +19,7 @@ use std::collections::{BinaryHeap, HashSet};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 /// Texts given to the embedder at once.
@@ -52,7 +55,10 @@ pub(crate) struct Backfill {
     dir: PathBuf,
     inner: Mutex<Inner>,
     wake: Condvar,
+    /// What is searched.
     vectors: RwLock<Option<Vectors>>,
+    /// The store of an embedder that is taking over; it is filled instead. Locked after `vectors`.
+    next: RwLock<Option<Vectors>>,
 }
 
 /// Whether an embedder was trained for a language.
@@ -64,7 +70,13 @@ impl Backfill {
     /// Keeps vectors in `dir`.
     pub(crate) fn new(dir: PathBuf) -> Backfill {
         let inner = Inner { changed: true, ..Inner::default() };
-        Backfill { dir, inner: Mutex::new(inner), wake: Condvar::new(), vectors: RwLock::new(None) }
+        Backfill {
+            dir,
+            inner: Mutex::new(inner),
+            wake: Condvar::new(),
+            vectors: RwLock::new(None),
+            next: RwLock::new(None),
+        }
     }
 
     /// The embedder in use.
@@ -72,7 +84,21 @@ impl Backfill {
         self.lock().info.clone()
     }
 
-    /// The vectors, for searching.
+    /// The store that is being filled. Only the embedding thread changes which one that is.
+    fn filling(&self) -> &RwLock<Option<Vectors>> {
+        let is_moving = self.next.read().unwrap_or_else(PoisonError::into_inner).is_some();
+        if is_moving { &self.next } else { &self.vectors }
+    }
+
+    fn filled(&self) -> RwLockReadGuard<'_, Option<Vectors>> {
+        self.filling().read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn to_fill(&self) -> RwLockWriteGuard<'_, Option<Vectors>> {
+        self.filling().write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is searched.
     pub(crate) fn vectors(&self) -> RwLockReadGuard<'_, Option<Vectors>> {
         self.vectors.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -82,9 +108,9 @@ impl Backfill {
         &self.vectors
     }
 
-    /// How many passages have an embedding.
+    /// How many passages have an embedding by the embedder in use.
     pub(crate) fn embedded(&self) -> u64 {
-        self.vectors().as_ref().map_or(0, |v| v.len() as u64)
+        self.filled().as_ref().map_or(0, |v| v.len() as u64)
     }
 
     /// The embedder may have come, gone or become another one.
@@ -119,14 +145,17 @@ impl Backfill {
 
     /// Drops the embeddings of passages that are gone. The state must have forgotten them before.
     pub(crate) fn drop_vectors(&self, dead: &[Range<ChunkId>]) -> Result<(), IndexError> {
-        let mut guard = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(vectors) = guard.as_mut() else { return Ok(()) };
-        let ids: Vec<ChunkId> = dead.iter().cloned().flatten().filter(|&id| vectors.contains(id)).collect();
-        if ids.is_empty() {
-            return Ok(());
+        // Both at once: a store that takes over in between would keep them.
+        let mut searched = self.vectors.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.next.write().unwrap_or_else(PoisonError::into_inner);
+        for vectors in searched.iter_mut().chain(next.iter_mut()) {
+            let ids: Vec<ChunkId> = dead.iter().cloned().flatten().filter(|&id| vectors.contains(id)).collect();
+            if !ids.is_empty() {
+                vectors.remove(&ids)?;
+                vectors.flush()?;
+            }
         }
-        vectors.remove(&ids)?;
-        vectors.flush()
+        Ok(())
     }
 
     pub(crate) fn stop(&self) {
@@ -200,13 +229,9 @@ impl Worker<'_> {
     fn meet_embedder(&mut self) -> Result<(), IndexError> {
         self.flush()?;
         let info = self.shared.embedder.info();
-        let opened = match &info {
-            Some(info) => Some(self.open(info)?),
-            None => None,
-        };
+        self.open(info.as_ref())?;
         self.failures = 0;
         self.given_up.clear();
-        *self.backfill().vectors.write().unwrap_or_else(PoisonError::into_inner) = opened;
         let mut inner = self.backfill().lock();
         inner.info = info;
         inner.files.clear();
@@ -217,16 +242,54 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn open(&self, info: &EmbedderInfo) -> Result<Vectors, IndexError> {
-        // An open store of the same embedder is closed first: its file has one owner.
-        *self.backfill().vectors.write().unwrap_or_else(PoisonError::into_inner) = None;
-        Vectors::open(&self.backfill().dir, &info.id, info.dim)
+    /// Opens the store of an embedder, and its predecessor's while that has more to search in.
+    fn open(&self, info: Option<&EmbedderInfo>) -> Result<(), IndexError> {
+        let backfill = self.backfill();
+        let mut searched = backfill.vectors.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = backfill.next.write().unwrap_or_else(PoisonError::into_inner);
+        // Open stores are closed first: a file has one owner.
+        (*searched, *next) = (None, None);
+        let Some(info) = info else { return Ok(()) };
+        let own = Vectors::open(&backfill.dir, &info.id, info.dim)?;
+        match self.predecessor(info)?.filter(|old| old.len() > own.len()) {
+            Some(old) => {
+                tracing::info!(from = old.embedder(), to = info.id, "another embedding model takes over");
+                (*searched, *next) = (Some(old), Some(own));
+            }
+            None => {
+                own.delete_others()?;
+                *searched = Some(own);
+            }
+        }
+        Ok(())
+    }
+
+    /// The largest store of another embedder that can still be asked.
+    fn predecessor(&self, info: &EmbedderInfo) -> Result<Option<Vectors>, IndexError> {
+        for (id, dim) in Vectors::stored(&self.backfill().dir)? {
+            let usable = self.shared.embedder.info_of(&id).is_some_and(|old| old.dim == dim);
+            if id != info.id && usable {
+                return Vectors::open(&self.backfill().dir, &id, dim).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The new embedder's store is complete: it is searched from here on.
+    fn take_over(&self) -> Result<(), IndexError> {
+        let backfill = self.backfill();
+        let mut searched = backfill.vectors.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(next) = backfill.next.write().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
+        tracing::info!(to = next.embedder(), "the embedding model has taken over");
+        let deleted = next.delete_others();
+        *searched = Some(next);
+        deleted
     }
 
     /// Compares the vectors with the file state: what lacks one is pending, what lacks a file goes.
     fn take_stock(&mut self) -> Result<(), IndexError> {
         let Some(info) = self.backfill().info() else { return Ok(()) };
-        let mut guard = self.backfill().vectors.write().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.backfill().to_fill();
         let Some(vectors) = guard.as_mut() else { return Ok(()) };
         let mut live = Vec::new();
         let mut lacking = Vec::new();
@@ -259,7 +322,7 @@ impl Worker<'_> {
         let mut ids = Vec::new();
         while ids.len() < BATCH {
             let Some(mut file) = self.backfill().lock().files.pop() else { break };
-            let vectors = self.backfill().vectors();
+            let vectors = self.backfill().filled();
             let Some(vectors) = vectors.as_ref() else { return Ok(None) };
             while file.first < file.end && ids.len() < BATCH {
                 if !vectors.contains(file.first) && !self.given_up.contains(&file.first) {
@@ -334,11 +397,11 @@ impl Worker<'_> {
     fn keep(&mut self, vectors: Vec<(ChunkId, Vec<f32>)>) -> Result<(), IndexError> {
         let ids: Vec<ChunkId> = vectors.iter().map(|(id, _)| *id).collect();
         {
-            let mut guard = self.backfill().vectors.write().unwrap_or_else(PoisonError::into_inner);
+            let mut guard = self.backfill().to_fill();
             let Some(store) = guard.as_mut() else { return Ok(()) };
             // Under the lock that the indexer takes to drop vectors after its commit: a file that went while
             // its passages were embedded can't come back as a ghost.
-            let stored = self.shared.lexical().languages_of(&ids).and_then(|alive| {
+            let stored = self.shared.lexical().facts_of(&ids).and_then(|alive| {
                 let alive: Vec<_> = vectors.into_iter().filter(|(id, _)| alive.contains_key(id)).collect();
                 store.append(&alive)
             });
@@ -365,15 +428,24 @@ impl Worker<'_> {
 
     fn flush(&mut self) -> Result<(), IndexError> {
         self.since_flush = 0;
-        match self.backfill().vectors.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            Some(vectors) => vectors.flush(),
-            None => Ok(()),
+        for store in [&self.backfill().vectors, &self.backfill().next] {
+            if let Some(vectors) = store.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
+                vectors.flush()?;
+            }
         }
+        Ok(())
     }
 
     /// Nothing is pending: waits for news.
     fn rest(&mut self) -> Result<(), IndexError> {
         self.flush()?;
+        let is_complete = {
+            let inner = self.backfill().lock();
+            inner.files.is_empty() && !inner.changed
+        };
+        if is_complete {
+            self.take_over()?;
+        }
         crate::memory::trim();
         let inner = self.backfill().lock();
         if inner.files.is_empty() && !inner.changed {

@@ -16,7 +16,7 @@ use crate::lexical::{Filter, Passage};
 use crate::search::{self, Ranking, Stores, covers};
 use crate::sentences;
 use crate::snippet::{self, WeighedTerm};
-use crate::types::{EmbedderInfo, IndexError, Mode, ScoredSentence, Urgency};
+use crate::types::{EmbedderInfo, IndexError, Mode, ScoredSentence};
 
 /// The best passages whose sentences are looked at.
 const PASSAGES: usize = 8;
@@ -72,8 +72,10 @@ impl Quoter {
         if question.trim().is_empty() {
             return Err(IndexError::InvalidArgument("the question is empty: ask something".to_owned()));
         }
-        let filter = Filter { folder: scope.folder.clone(), kind: scope.kind.clone(), hidden: scope.hidden.clone() };
-        let ranking = search::rank(stores, question, &filter, Mode::Hybrid)?;
+        let (folder, kind, hidden) = (scope.folder.clone(), scope.kind.clone(), scope.hidden.clone());
+        let filter = Filter { folder, kind, hidden, ..Filter::default() };
+        let mut ranking = search::rank(stores, question, &filter, Mode::Hybrid)?;
+        search::look_closely(stores, question, &mut ranking)?;
         let best = &ranking.list[..ranking.list.len().min(PASSAGES)];
         let ids: Vec<_> = best.iter().map(|r| r.id).collect();
         let passages = stores.lexical.passages(&ids)?;
@@ -126,7 +128,7 @@ impl Quoter {
         if want.is_empty() {
             return have;
         }
-        match stores.embedder.embed(&want, Urgency::Interactive) {
+        match stores.embedder.embed_as(&info.id, &want) {
             Ok(made) if made.len() == want.len() && made.iter().all(|v| v.len() == info.dim) => {
                 let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
                 for (text, vector) in want.into_iter().zip(made) {

@@ -89,6 +89,23 @@ pub(crate) fn snippet(text: &str, language: Language, kind: &str, terms: &[Weigh
     Snippet { text: shown, start: sentence.start }
 }
 
+/// Where the query's words stand in a snippet: first character and the one after the last, in characters. Words
+/// that touch or overlap (the bigrams of scripts without spaces) are one.
+pub(crate) fn highlights(snippet: &str, language: Language, kind: &str, terms: &[WeighedTerm]) -> Vec<(u32, u32)> {
+    let mut ranges: Vec<Range<usize>> =
+        found_in(&analysis::tokens_of_kind(snippet, language, kind), terms).into_iter().map(|found| found.0).collect();
+    ranges.sort_by_key(|range| (range.start, range.end));
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    let characters = |at: usize| u32::try_from(snippet[..at].chars().count()).unwrap_or(u32::MAX);
+    merged.into_iter().map(|range| (characters(range.start), characters(range.end))).collect()
+}
+
 /// Adds the sentences after and before as long as they fit.
 fn widened(sentences: &[Range<usize>], best: usize) -> Range<usize> {
     let mut range = sentences[best].clone();
@@ -192,6 +209,20 @@ mod tests {
         let shown = show(&text, &["absent"]);
         assert!(shown.text.starts_with("Start here.") && shown.text.ends_with('…'));
         assert_eq!(shown.start, 0);
+    }
+
+    #[test]
+    fn highlights_are_the_words_as_they_stand_there() {
+        let marked = |text: &str, language: Language, words: &[&str]| -> Vec<String> {
+            let cut = |(from, to): (u32, u32)| -> String {
+                text.chars().skip(from as usize).take((to - from) as usize).collect()
+            };
+            highlights(text, language, "text", &terms(words)).into_iter().map(cut).collect()
+        };
+        assert_eq!(marked("Über Castles and a castle", Language::ENGLISH, &["castl"]), ["Castles", "castle"]);
+        let zh = Language::from_code("zh").unwrap_or(Language::ENGLISH);
+        assert_eq!(marked("战国无双3是", zh, &["战国", "国无"]), ["战国无"]);
+        assert!(marked("nothing", Language::ENGLISH, &["castl"]).is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The nouns of the index and the two traits that the daemon supplies.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Names one chunk for the life of an index; never reused.
@@ -102,12 +103,29 @@ pub trait Embedder: Send + Sync {
     fn info(&self) -> Option<EmbedderInfo>;
     /// One vector per text, in order. The error is one sentence.
     fn embed(&self, texts: &[String], urgency: Urgency) -> Result<Vec<Vec<f32>>, String>;
+    /// The embedder of this id, if it can still be asked while another one takes over.
+    fn info_of(&self, id: &str) -> Option<EmbedderInfo> {
+        self.info().filter(|info| info.id == id)
+    }
+    /// [`Embedder::embed`], for somebody who waits, by the embedder of this id.
+    fn embed_as(&self, id: &str, texts: &[String]) -> Result<Vec<Vec<f32>>, String> {
+        match self.info() {
+            Some(info) if info.id == id => self.embed(texts, Urgency::Interactive),
+            _ => Err(format!("the embedding model {id} is not there any more")),
+        }
+    }
+    /// How well each document fits the query, of which the `words` at these bytes count most, read closely (token by token, or by a cross-encoder): higher is better,
+    /// comparable within one call and one query. Somebody waits for it. The error is one sentence; by default nothing
+    /// reads that closely.
+    fn compare(&self, _query: &str, _words: &[Range<usize>], _documents: &[String]) -> Result<Vec<f32>, String> {
+        Err("there is no model that compares texts closely".to_owned())
+    }
 }
 
 /// A search.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Query {
-    /// The words or the question.
+    /// The words or the question, with fields and phrases; see [`crate::search`].
     pub text: String,
     /// Most hits wanted; each file appears once.
     pub limit: usize,
@@ -119,6 +137,33 @@ pub struct Query {
     pub mode: Mode,
     /// Nothing at or below these paths; see [`crate::Index::hidden_from`].
     pub hidden: Vec<PathBuf>,
+    /// Compare the best passages with the query token by token: better, and slower by what the passages take to
+    /// be read by the embedding model.
+    pub rerank: bool,
+    /// What was changed lately goes a little before what is old. Hybrid searches only.
+    pub recency: bool,
+    /// What programs made or somebody put away goes a little behind. Hybrid searches only.
+    pub places: bool,
+    /// Passages that say the same make one hit.
+    pub fold: bool,
+}
+
+impl Default for Query {
+    /// Ten hits, by words and meaning, with what is usual otherwise.
+    fn default() -> Query {
+        Query {
+            text: String::new(),
+            limit: 10,
+            folder: None,
+            kind: None,
+            mode: Mode::Hybrid,
+            hidden: Vec::new(),
+            rerank: false,
+            recency: true,
+            places: true,
+            fold: true,
+        }
+    }
 }
 
 /// Which evidence a search uses.
@@ -148,6 +193,14 @@ pub struct Hit {
     pub text: String,
     /// The part of the passage that matched best, on one line.
     pub snippet: String,
+    /// The query's words in the snippet: first character and the one after the last, in characters.
+    pub highlights: Vec<(u32, u32)>,
+    /// Who wrote or sent the document, when that is stated.
+    pub author: Option<String>,
+    /// Seconds since the epoch: the date that the document states, else when the file was last changed.
+    pub date: i64,
+    /// Other files whose passage says the same.
+    pub duplicates: Vec<PathBuf>,
     /// 1-based line of the best passage, as close to the match as is known.
     pub line: u32,
     /// 1-based line where that passage ends.
@@ -156,8 +209,10 @@ pub struct Hit {
     pub page: Option<u32>,
     /// The passage's place where lines and pages say little; see [`Chunk::place`].
     pub place: Option<String>,
-    /// Fused score, 0 to 1; comparable within one search only.
+    /// The sum of [`Hit::parts`], about 0 to 1; comparable within one search only.
     pub score: f32,
+    /// What the score is made of.
+    pub parts: Parts,
     /// 1-based rank by BM25, if it was among the lexical candidates.
     pub lexical_rank: Option<u32>,
     /// 1-based rank by embedding, if it was among the vector candidates.
@@ -168,6 +223,30 @@ pub struct Hit {
     pub cosine: Option<f32>,
     /// The cosine was imputed because the passage has no embedding yet.
     pub imputed: bool,
+}
+
+/// What each kind of evidence adds to a score.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Parts {
+    /// The words: BM25, as a share of the best.
+    pub words: f32,
+    /// The meaning: similarity to the query, measured or imputed, by its place among the candidates.
+    pub meaning: f32,
+    /// The comparison token by token, where it was made.
+    pub tokens: Option<f32>,
+    /// How new the document is.
+    pub recency: f32,
+    /// Where it lies; never above 0.
+    pub place: f32,
+    /// It is of the time that the query speaks of.
+    pub dated: f32,
+}
+
+impl Parts {
+    /// All of them together.
+    pub fn sum(&self) -> f32 {
+        self.words + self.meaning + self.tokens.unwrap_or(0.0) + self.recency + self.place + self.dated
+    }
 }
 
 /// A sentence that may answer a question. See [`crate::quote`].

@@ -128,3 +128,106 @@ fn quote_stands_in_file(citation: &serde_json::Value) {
     let first = quote.split(' ').next().unwrap_or_default();
     assert!(rest.first().is_some_and(|line| line.contains(first)), "{quote:?} does not start at line {line} of {path}");
 }
+
+/// Names of the files found, best first.
+fn names(found: &serde_json::Value) -> Vec<String> {
+    paths(found).iter().map(|path| path.rsplit('/').next().unwrap_or_default().to_string()).collect()
+}
+
+/// A folder of files that differ in kind, author, date, place and wording.
+fn correspondence(scene: &Scene) -> std::path::PathBuf {
+    let letter = |name: &str, from: &str, date: &str, subject: &str, text: &str| {
+        let mail = format!("From: {from}\nTo: Bia <bia@home.example>\nDate: {date}\nSubject: {subject}\n\n{text}\n");
+        scene.write(&format!("post/{name}"), mail).expect("written")
+    };
+    letter(
+        "ana.eml",
+        "Ana Souza <ana@boats.example>",
+        "Mon, 12 Jan 2026 10:00:00 +0000",
+        "Berth",
+        "The harbour raised the berth fees for sailing boats.",
+    );
+    letter(
+        "rui.eml",
+        "Rui Alves <rui@boats.example>",
+        "Tue, 4 Mar 2025 10:00:00 +0000",
+        "Engine",
+        "The fees of the mechanic for the berth of the old harbour engine were raised.",
+    );
+    scene.write("post/harbour/fees.md", "# Prices\n\nWhat the harbour asks for: fees per metre.\n").expect("written");
+    let copy = "Every boat in the harbour has to leave its winter berth by the first of April, fees or not.\n";
+    scene.write("post/notice.txt", copy).expect("written");
+    let folder = scene.write("post/notice-copy.txt", copy).expect("written");
+    folder.parent().expect("a folder").to_path_buf()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_says_what_kind_whose_and_of_when() {
+    let scene = Scene::start(None).await.expect("a scene");
+    scene.index(&correspondence(&scene)).expect("indexed");
+    let found = |query: &str| {
+        let mut names = names(&scene.hob_json(&["search", "--", query]).expect("found"));
+        names.sort();
+        names.join(" ")
+    };
+    assert_eq!(found("harbour fees kind:mail"), "ana.eml rui.eml");
+    assert_eq!(found("harbour fees ext:md"), "fees.md");
+    assert_eq!(found("harbour fees from:ana"), "ana.eml");
+    assert_eq!(found("harbour fees from:\"rui alves\""), "rui.eml");
+    assert_eq!(found("kind:eml after:2026-01 before:2026-02"), "ana.eml");
+    assert_eq!(found("fees kind:mail before:2026"), "rui.eml");
+    assert_eq!(found("fees title:engine"), "rui.eml");
+    assert_eq!(found("fees path:harbour"), "fees.md");
+    assert_eq!(found("\"berth fees\""), "ana.eml");
+    assert_eq!(found("fees kind:mail -mechanic"), "ana.eml");
+    let refused = scene.hob(&["search", "fees after:soon"]).expect("hob runs");
+    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && error.contains("after:2026-01-31"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hits_show_their_words_their_copies_and_what_their_scores_are_made_of() {
+    let scene = Scene::start(None).await.expect("a scene");
+    scene.index(&correspondence(&scene)).expect("indexed");
+    let found = scene.hob_json(&["search", "--explain", "leave the winter berth"]).expect("found");
+    let best = &found["hits"][0];
+    assert!(names(&found)[0].starts_with("notice"), "{found}");
+    assert_eq!(best["duplicates"].as_array().expect("a list").len(), 1, "{best}");
+    let snippet: Vec<char> = best["snippet"].as_str().expect("a snippet").chars().collect();
+    let marked: Vec<String> =
+        best["highlights"].as_array().expect("a list").iter().map(|span| marked(&snippet, span)).collect();
+    assert_eq!(marked, ["leave", "winter", "berth"]);
+    let mut scores = found["hits"].as_array().expect("hits").iter();
+    assert!(scores.all(|hit| (sum_of_parts(hit) - hit["score"].as_f64().expect("a score")).abs() < 1e-4), "{found}");
+    let plain = scene.hob_json(&["search", "leave the winter berth"]).expect("found");
+    assert!(plain["hits"][0].get("parts").is_none(), "nobody asked for them");
+}
+
+fn marked(snippet: &[char], span: &serde_json::Value) -> String {
+    let at = |end: usize| span[end].as_u64().expect("a place") as usize;
+    snippet[at(0)..at(1)].iter().collect()
+}
+
+fn sum_of_parts(hit: &serde_json::Value) -> f64 {
+    hit["parts"].as_object().expect("parts").values().filter_map(serde_json::Value::as_f64).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closer_look_compares_tokens_and_keeps_every_file() {
+    let Some(models) = models() else { return };
+    let scene = Scene::start(Some(&models)).await.expect("a scene");
+    scene.index(&correspondence(&scene)).expect("indexed");
+    let question = "Who raised the berth fees?";
+    let plain = scene.hob_json(&["search", "--explain", question]).expect("found");
+    let close = scene.hob_json(&["search", "--explain", "--rerank", question]).expect("found");
+    assert_eq!(names(&close)[0], "ana.eml", "{close}");
+    let sorted = |found| {
+        let mut names = names(found);
+        names.sort();
+        names
+    };
+    assert_eq!(sorted(&plain), sorted(&close));
+    let has_tokens = |hit: &serde_json::Value| hit["parts"].get("tokens").is_some();
+    assert!(close["hits"].as_array().expect("hits").iter().all(has_tokens), "{close}");
+    assert!(!plain["hits"].as_array().expect("hits").iter().any(has_tokens), "{plain}");
+}

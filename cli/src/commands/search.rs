@@ -15,7 +15,8 @@ use crate::style::{Style, count, millis};
 /// Arguments of `hob search`.
 #[derive(Debug, Args)]
 pub struct Search {
-    /// Words, or a question; `-` reads it from standard input
+    /// Words, or a question, with "exact words", -word, kind:pdf, from:ana, title:word, path:word, after:2026-01,
+    /// before:2026-03-15 (days are UTC); `-` reads it from standard input
     #[arg(value_name = "QUERY")]
     query: Vec<String>,
     /// Show at most this many files
@@ -30,6 +31,9 @@ pub struct Search {
     /// By words, by meaning, or both
     #[arg(long, value_enum)]
     mode: Option<Mode>,
+    /// Compare the best passages with the query word by word: better, and up to a second slower
+    #[arg(long)]
+    rerank: bool,
     /// Show how each score came about
     #[arg(long)]
     explain: bool,
@@ -58,7 +62,9 @@ pub async fn run(args: &Search, hob: &Hob, screen: &Screen) -> Result<(), Failur
         .with("limit", args.limit)
         .with_some("folder", args.folder.as_deref().map(input::absolute).transpose()?)
         .with_some("kind", args.kind.clone())
-        .with_some("mode", mode);
+        .with_some("mode", mode)
+        .with("rerank", args.rerank)
+        .with("explain", args.explain);
     screen.status(&screen.error_style().dim("Searching …"))?;
     let result = hob.search(&query, &options).await;
     screen.clear_status()?;
@@ -86,6 +92,7 @@ fn to_json(result: &SearchResult, explain: bool) -> Value {
                 "path": hit.path, "title": hit.title, "snippet": hit.snippet, "score": hit.score, "line": hit.line,
                 "lexical_rank": hit.lexical_rank, "vector_rank": hit.vector_rank, "kind": hit.kind, "page": hit.page,
                 "end_line": hit.end_line, "place": hit.place,
+                "author": hit.author, "date": hit.date, "highlights": hit.highlights, "duplicates": hit.duplicates,
             });
             if let (Some(app), Some(row)) = (&hit.item.app, row.as_object_mut()) {
                 row.remove("path");
@@ -97,6 +104,7 @@ fn to_json(result: &SearchResult, explain: bool) -> Value {
                 row.insert("bm25".to_owned(), json!(hit.bm25));
                 row.insert("cosine".to_owned(), json!(hit.cosine));
                 row.insert("imputed".to_owned(), json!(hit.imputed));
+                row.insert("parts".to_owned(), json!(hit.parts));
             }
             row
         })
@@ -122,12 +130,28 @@ fn render_hit(hit: &Hit, query: &str, explain: bool, style: &Style) -> String {
     let spot = hit.place.as_deref().map(|place| style.line(place));
     let beside: Vec<String> = [title, page, spot].into_iter().flatten().collect();
     let gap = if beside.is_empty() { "" } else { "  " };
-    let snippet = highlight(&style.line(&hit.snippet), query, style);
+    let found = found_words(hit);
+    let snippet = highlight(&style.line(&hit.snippet), if found.is_empty() { query } else { &found }, style);
     let mut out = format!("{place}{gap}{}\n  {snippet}\n", style.dim(&beside.join(" · ")));
+    if let Some(first) = hit.duplicates.first() {
+        let more = match hit.duplicates.len() - 1 {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        out.push_str(&format!("  {}\n", style.dim(&format!("the same in {}{more}", style.path(first)))));
+    }
     if explain {
         out.push_str(&format!("  {}\n", style.dim(&score_parts(hit))));
     }
     out
+}
+
+/// The words of the snippet that the daemon found the query's in.
+fn found_words(hit: &Hit) -> String {
+    let cut = |&(from, to): &(u32, u32)| -> String {
+        hit.snippet.chars().skip(from as usize).take(to.saturating_sub(from) as usize).collect()
+    };
+    hit.highlights.iter().map(cut).collect::<Vec<_>>().join(" ")
 }
 
 fn score_parts(hit: &Hit) -> String {
@@ -139,8 +163,10 @@ fn score_parts(hit: &Hit) -> String {
             format!("{name} {rank}{value}")
         }
     };
+    let parts: Vec<String> = hit.parts.iter().map(|(name, value)| format!("{name} {value:+.3}")).collect();
+    let sum = if parts.is_empty() { String::new() } else { format!(" = {}", parts.join(" ")) };
     format!(
-        "score {:.3} · {} · {}",
+        "score {:.3}{sum} · {} · {}",
         hit.score,
         part("words", hit.lexical_rank, "BM25", hit.bm25, ""),
         part("meaning", hit.vector_rank, "cosine", hit.cosine, if hit.imputed { ", estimated" } else { "" }),
@@ -166,7 +192,8 @@ mod tests {
             ..Hit::default()
         };
         let other = Hit { path: "/b.pdf".into(), title: "b.pdf".into(), line: 1, page: Some(3), ..Hit::default() };
-        SearchResult { query: "tomatoes".into(), took_ms: 1.5, mode: "hybrid".into(), hits: vec![hit, other] }
+        let hits = vec![hit, other];
+        SearchResult { query: "tomatoes".into(), took_ms: 1.5, mode: "hybrid".into(), hits, ..SearchResult::default() }
     }
 
     #[test]
@@ -193,8 +220,9 @@ mod tests {
         let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
         assert_eq!(keys, ["query", "took_ms", "mode", "hits"]);
         let keys: Vec<&String> = json["hits"][0].as_object().unwrap().keys().collect();
-        let documented = "path title snippet score line lexical_rank vector_rank kind page end_line place";
-        assert_eq!(keys, documented.split(' ').collect::<Vec<_>>());
+        let documented = "path title snippet score line lexical_rank vector_rank kind page end_line place author date \
+                          highlights duplicates";
+        assert_eq!(keys, documented.split_whitespace().collect::<Vec<_>>());
         assert!(json["hits"][0]["vector_rank"].is_null());
         assert_eq!(to_json(&found(), true)["hits"][0]["imputed"], true);
     }

@@ -10,6 +10,7 @@ use crate::skills::{Installation, RoutedCall, SkillStatus};
 use hob_engine::{Role, TokenLogprob};
 use hob_index::items::ItemName;
 use hob_index::types::{Hit, IndexState, IndexStatus};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// A path as the bus carries it.
@@ -108,8 +109,9 @@ fn progress(progress: Progress) -> Dict {
         .done()
 }
 
-/// A search hit.
-pub fn hit(hit: Hit) -> Dict {
+/// A search hit; `explain` adds what its score is made of.
+pub fn hit(hit: Hit, explain: bool) -> Dict {
+    let parts = explain.then(|| parts(&hit));
     DictBuilder::default()
         .put("path", path(&hit.path))
         .put("title", hit.title)
@@ -126,7 +128,25 @@ pub fn hit(hit: Hit) -> Dict {
         .put_some("bm25", hit.bm25.map(f64::from))
         .put_some("cosine", hit.cosine.map(f64::from))
         .put("imputed", hit.imputed)
+        .put_some("author", hit.author)
+        .put("date", hit.date)
+        .put("highlights", hit.highlights)
+        .put("duplicates", hit.duplicates.iter().map(|file| path(file)).collect::<Vec<_>>())
+        .put_some("parts", parts)
         .done()
+}
+
+fn parts(hit: &Hit) -> HashMap<String, f64> {
+    let p = &hit.parts;
+    let all = [
+        ("words", Some(p.words)),
+        ("meaning", Some(p.meaning)),
+        ("tokens", p.tokens),
+        ("recency", Some(p.recency)),
+        ("place", Some(p.place)),
+        ("dated", Some(p.dated)),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name.to_string(), f64::from(value?)))).collect()
 }
 
 /// What the index is doing, as one word.

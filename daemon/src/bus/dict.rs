@@ -80,6 +80,15 @@ impl Options {
         }
     }
 
+    /// A flag that is on unless it is switched off.
+    pub fn switch(&mut self, name: &'static str) -> Result<bool, HobError> {
+        match self.take(name) {
+            None => Ok(true),
+            Some(Variant::Bool(flag)) => Ok(flag),
+            Some(other) => Err(wrong(name, "a boolean (b)", &other)),
+        }
+    }
+
     /// A whole number that is not negative; every integer type is taken, since clients differ.
     pub fn number(&mut self, name: &'static str) -> Result<Option<u64>, HobError> {
         let Some(value) = self.take(name) else { return Ok(None) };

@@ -34,11 +34,16 @@ pub struct IndexInterface {
 /// Finds what the user has, by words and by meaning.
 #[interface(name = "org.hob.Index1")]
 impl IndexInterface {
-    /// Searches; best hit first, each file once. Options: limit u, folder s, kind s, mode s
-    /// ("hybrid", "lexical", "vector"). Hits: path s, title s, kind s, snippet s, text s, score d,
-    /// line u, end_line u, page u, place s (sheet and cells, attachment, function, time), lexical_rank u, vector_rank u,
-    /// bm25 d, cosine d, imputed b. A hit on an item (see Put) has app s, id s and, where it was given, uri s instead of
-    /// path. Details: took_ms d, mode s.
+    /// Searches; best hit first, each file once. A query is words or a question, with "exact words", -word,
+    /// kind:pdf, from:ana, title:word, path:word, after:2026-01, before:2026-03-15; days are UTC, and "last week" or
+    /// "in March 2025" only raises what is of that time. Options: limit u, folder s, kind s, mode s
+    /// ("hybrid", "lexical", "vector"), rerank b (compare the best 20 token by token), explain b, and, on unless
+    /// false: recency b, places b, fold b (one hit for passages that say the same). Hits: path s, title s, kind s,
+    /// author s, date x, snippet s, highlights a(uu) (characters of the snippet), text s, score d, line u, end_line u,
+    /// page u, place s (sheet and cells, attachment, function, time), lexical_rank u, vector_rank u, bm25 d, cosine d,
+    /// imputed b, duplicates as; with explain also parts a{sd}, whose sum is the score. A hit on an item (see Put) has
+    /// app s, id s and, where it was given, uri s instead of path. Details: took_ms d, mode s (what decided),
+    /// reranked u, language s.
     #[zbus(out_args("hits", "details"))]
     async fn search(
         &self,
@@ -48,16 +53,19 @@ impl IndexInterface {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(Vec<Dict>, Dict), BusError> {
         let started = Instant::now();
-        let mut query = parse(query, options)?;
-        let mode = mode_name(query.mode);
+        let (mut query, explain) = parse(query, options)?;
         let guest = self.door.meet(&header, connection).await?;
         let _turn = guest.turn().await?;
         query.hidden = self.daemon.index.hidden_from(&self.daemon.readers.of(&guest.caller));
         let found = self.blocking(move |index| index.search(&query)).await?;
         guest.was_sent(found.hits.iter().map(|hit| hit.text.len() + hit.snippet.len() + HIT_BYTES).sum());
-        let details =
-            DictBuilder::default().put("took_ms", started.elapsed().as_secs_f64() * 1000.0).put("mode", mode).done();
-        let placed = |hit| items::placed(convert::hit(hit), &self.daemon.index);
+        let details = DictBuilder::default()
+            .put("took_ms", started.elapsed().as_secs_f64() * 1000.0)
+            .put("mode", mode_name(found.mode))
+            .put("reranked", u32::try_from(found.reranked).unwrap_or(u32::MAX))
+            .put("language", found.language)
+            .done();
+        let placed = |hit| items::placed(convert::hit(hit, explain), &self.daemon.index);
         Ok((found.hits.into_iter().map(placed).collect(), details))
     }
 
@@ -255,7 +263,8 @@ impl IndexInterface {
     }
 }
 
-fn parse(text: String, options: Dict) -> Result<Query, HobError> {
+/// The query, and whether its scores are to be explained.
+fn parse(text: String, options: Dict) -> Result<(Query, bool), HobError> {
     let mut options = Options::new(options);
     let limit = options.number("limit")?.unwrap_or(10);
     let query = Query {
@@ -263,9 +272,14 @@ fn parse(text: String, options: Dict) -> Result<Query, HobError> {
         folder: folder(options.string("folder")?)?,
         kind: options.string("kind")?,
         mode: mode(options.string("mode")?)?,
+        rerank: options.flag("rerank")?,
+        recency: options.switch("recency")?,
+        places: options.switch("places")?,
+        fold: options.switch("fold")?,
         text,
         hidden: Vec::new(),
     };
+    let explain = options.flag("explain")?;
     options.end()?;
     if query.text.trim().is_empty() {
         return Err(HobError::invalid("the query is empty; give some words or a question"));
@@ -273,7 +287,7 @@ fn parse(text: String, options: Dict) -> Result<Query, HobError> {
     if query.text.len() > MAX_QUERY {
         return Err(HobError::invalid(format!("the query has {} bytes, the limit is {MAX_QUERY}", query.text.len())));
     }
-    Ok(query)
+    Ok((query, explain))
 }
 
 fn mode(given: Option<String>) -> Result<Mode, HobError> {

@@ -186,7 +186,7 @@ impl Models {
         self.entry_that(|entry| entry.id == id || entry.path.as_os_str() == id).ok_or_else(|| unknown(id))
     }
 
-    fn entry_that(&self, fits: impl Fn(&Entry) -> bool) -> Option<Entry> {
+    pub(super) fn entry_that(&self, fits: impl Fn(&Entry) -> bool) -> Option<Entry> {
         lock(&self.slots).values().map(|slot| &slot.entry).find(|entry| fits(entry)).cloned()
     }
 

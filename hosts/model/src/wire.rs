@@ -41,6 +41,7 @@ impl Job {
             *self.body,
             ModelRequest::Embed { interactive: true, .. }
                 | ModelRequest::Rerank { interactive: true, .. }
+                | ModelRequest::MaxSim { interactive: true, .. }
                 | ModelRequest::CountTokens { .. }
                 | ModelRequest::Limits { .. }
                 | ModelRequest::Trim { .. }

@@ -79,6 +79,9 @@ pub fn small_or_invalid(body: &ModelRequest, vocab: &LlamaVocab<'_>) -> ModelRep
         }
         ModelRequest::Load(_) => invalid("this process already holds a model; start another for a second one"),
         ModelRequest::Embed { .. } => invalid("this is no embedding model; load one to embed texts"),
+        ModelRequest::MaxSim { .. } => {
+            invalid("this is no embedding model that reads a text as a whole; load one to compare token vectors")
+        }
         ModelRequest::Rerank { .. } => invalid("this is no reranking model; load one to score documents"),
         ModelRequest::Generate(_) => invalid("this is no chat model; load one to generate text"),
     }

@@ -157,3 +157,43 @@ async fn a_chat_model_can_embed_when_asked_to() {
     let vectors = embed(&host, &["The cat sleeps.", "", "The dog barks loudly in the yard."]).await;
     assert!(vectors.iter().all(|v| v.len() == 576 && (cosine(v, v) - 1.0).abs() < 1e-4));
 }
+
+#[tokio::test]
+async fn token_vectors_put_the_passage_that_answers_first() {
+    let Some((host, _)) = loaded(EMBEDDING, Role::Embedding, 0).await else { return };
+    let query = "When was the boiler serviced?";
+    let documents: Vec<String> = [
+        "The boat has three sails and a small engine.",
+        "The boiler in the cellar was serviced on 12 October by Rui.",
+        "A boiler is a closed vessel in which water is heated.",
+        "",
+    ]
+    .map(String::from)
+    .into();
+    let ask = |words: Vec<std::ops::Range<u32>>| ModelRequest::MaxSim {
+        query: query.into(),
+        words,
+        documents: documents.clone(),
+        interactive: true,
+    };
+    let scores = |reply: ModelReply| match reply {
+        ModelReply::Scores(scores) => scores,
+        other => panic!("unexpected {other:?}"),
+    };
+    let all = scores(host.ask(ask(Vec::new())).await.unwrap());
+    assert_eq!(all.len(), 4);
+    assert!(all[1] > all[2] && all[2] > all[0], "{all:?}");
+    assert!(all.iter().all(|score| (-1.0..=1.01).contains(score)), "{all:?}");
+    // Remembered texts give the same, and words that don't count change it.
+    assert_eq!(scores(host.ask(ask(Vec::new())).await.unwrap()), all);
+    let telling = scores(host.ask(ask(vec![13..19, 20..28])).await.unwrap());
+    assert!(telling != all && telling[1] > telling[2], "{telling:?}");
+    let none = ModelRequest::MaxSim { query: query.into(), words: vec![], documents: vec![], interactive: true };
+    assert_eq!(scores(host.ask(none).await.unwrap()), Vec::<f32>::new());
+    let many = vec![String::new(); 65];
+    let many = ModelRequest::MaxSim { query: query.into(), words: vec![], documents: many, interactive: true };
+    assert!(matches!(host.ask(many).await.unwrap(), ModelReply::Failed(EngineError::InvalidArgument(_))));
+    // The pooled vectors are not touched by it.
+    let vectors = embed(&host, &[query]).await;
+    assert!((cosine(&vectors[0], &vectors[0]) - 1.0).abs() < 1e-4);
+}

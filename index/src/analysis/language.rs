@@ -67,6 +67,9 @@ impl Language {
     /// English, which also stands for Latin text of unknown language.
     pub const ENGLISH: Language = Language(0);
 
+    /// Stands for names: Chinese has no stems and no stop words here, and its bigrams serve names too.
+    pub(super) const NAMES: Language = Language(18);
+
     /// The ISO 639-1 code.
     pub fn code(self) -> &'static str {
         TABLE[usize::from(self.0)].code

@@ -8,6 +8,7 @@ mod language;
 mod words;
 
 pub use language::{Language, detect, detect_query};
+pub(crate) use words::unspaced as is_unspaced;
 
 use std::ops::Range;
 
@@ -54,6 +55,11 @@ pub fn code_tokens(text: &str, language: Language) -> Vec<Token> {
     run(language.analyzer(true), text)
 }
 
+/// The words of a name, which has no stem and no stop words.
+pub fn names(text: &str) -> Vec<Token> {
+    run(Language::NAMES.analyzer(false), text)
+}
+
 /// The tokens of a passage of the given kind of document.
 pub fn tokens_of_kind(text: &str, language: Language, kind: &str) -> Vec<Token> {
     if kind == "code" { code_tokens(text, language) } else { tokens(text, language) }
@@ -86,6 +92,22 @@ pub fn query_terms(text: &str, language: Language, present: &[Language]) -> Vec<
         }
     }
     terms
+}
+
+/// Where the words stand that tell what a query is about: no stop words and none that only ask. In bytes, in order
+/// and without overlaps.
+pub fn content(text: &str, language: Language) -> Vec<Range<usize>> {
+    let mut out: Vec<Range<usize>> = Vec::new();
+    for token in tokens(text, language) {
+        if language == Language::ENGLISH && is_question_word(&text[token.range.clone()]) {
+            continue;
+        }
+        match out.last_mut() {
+            Some(last) if token.range.start < last.end => last.end = last.end.max(token.range.end),
+            _ => out.push(token.range),
+        }
+    }
+    out
 }
 
 fn is_question_word(word: &str) -> bool {
@@ -202,6 +224,20 @@ mod tests {
         };
         assert_eq!(words("Who did the Normans fight?"), ["norman", "fight"]);
         assert_eq!(words("The Who"), ["who"]);
+    }
+
+    #[test]
+    fn the_content_of_a_question_is_its_telling_words() {
+        let text = "What is the capital of Normandy?";
+        let cut: Vec<&str> = content(text, lang("en")).into_iter().map(|range| &text[range]).collect();
+        assert_eq!(cut, ["capital", "Normandy"]);
+        assert_eq!(content("战国无双", lang("zh")), std::slice::from_ref(&(0..12)));
+    }
+
+    #[test]
+    fn names_are_neither_stemmed_nor_stopped() {
+        let found: Vec<String> = names("José dos Santos <js@x.org>").into_iter().map(|t| t.text).collect();
+        assert_eq!(found, ["jose", "dos", "santos", "js", "x", "org"]);
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn class(c: char, in_word: bool) -> Class {
 
 /// Whether the character belongs to a script without spaces (or, like Korean, with particles
 /// glued to the words), where bigrams do better than words.
-pub(super) fn unspaced(c: char) -> bool {
+pub(crate) fn unspaced(c: char) -> bool {
     matches!(u32::from(c),
         0x0E00..=0x0E4E | 0x0E80..=0x0ECD // Thai, Lao
         | 0x1000..=0x109F | 0x1780..=0x17D3 // Myanmar, Khmer

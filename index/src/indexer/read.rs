@@ -5,7 +5,7 @@
 
 use crate::scan::{self, Stamp};
 use crate::types::{Block, Chunk, Document, ExtractError, Extractor};
-use crate::{analysis, chunk};
+use crate::{analysis, chunk, search};
 use std::collections::hash_map::DefaultHasher;
 use std::fs::File;
 use std::hash::{Hash, Hasher};
@@ -46,6 +46,9 @@ pub(crate) struct Text {
     pub title: String,
     pub kind: String,
     pub lang: analysis::Language,
+    pub author: String,
+    /// Seconds since the epoch.
+    pub date: Option<i64>,
     pub chunks: Vec<Chunk>,
     /// Equal for equal text, title and kind.
     pub hash: u64,
@@ -112,7 +115,9 @@ pub(crate) fn text_of(mut document: Document, name: &str, limit: usize) -> Optio
     let title = document.title.filter(|t| !t.trim().is_empty()).unwrap_or_else(|| name.to_owned());
     let lang = analysis::detect(&sample(&chunks));
     let hash = hash(&title, &document.kind, &chunks);
-    Some(Text { title, kind: document.kind, lang, chunks, hash })
+    let date = document.date.as_deref().and_then(search::stated_date);
+    let author = document.author.unwrap_or_default();
+    Some(Text { title, kind: document.kind, lang, author, date, chunks, hash })
 }
 
 /// Keeps the first `limit` bytes of text.

@@ -187,7 +187,9 @@ impl Writer {
             title: &text.title,
             kind: &text.kind,
             lang: text.lang,
+            author: &text.author,
             mtime: stamp.mtime_ns / 1_000_000_000,
+            date: text.date,
             chunks: &numbered,
         })?;
         let bytes = numbered.iter().map(|(_, c)| c.text.len()).sum();
@@ -381,7 +383,15 @@ mod tests {
     fn text(words: &str) -> Text {
         let chunks = vec![Chunk { text: words.to_owned(), line: 1, ..Chunk::default() }];
         let hash = words.len() as u64;
-        Text { title: "t".into(), kind: "text".into(), lang: analysis::detect(words), chunks, hash }
+        Text {
+            title: "t".into(),
+            kind: "text".into(),
+            lang: analysis::detect(words),
+            author: String::new(),
+            date: None,
+            chunks,
+            hash,
+        }
     }
 
     const STAMP: Stamp = Stamp { mtime_ns: 1, size: 1, inode: 1 };

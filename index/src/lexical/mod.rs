@@ -4,6 +4,8 @@
 //! and place. One thread writes (`add`, `remove`, `commit`), any number read. Must not know
 //! embeddings, file state or what makes a file worth indexing.
 
+mod filter;
+mod place;
 mod query;
 mod ready;
 mod schema;
@@ -20,6 +22,7 @@ use tantivy::{Index, IndexReader, IndexWriter, TantivyDocument, Term};
 
 use crate::analysis::{self, Language};
 use crate::types::{Chunk, ChunkId, IndexError};
+pub use filter::Filter;
 use schema::Fields;
 
 /// Memory of the writer; it is freed by [`Lexical::release_writer`].
@@ -38,8 +41,12 @@ pub struct IndexedDocument<'a> {
     pub kind: &'a str,
     /// Language of its text.
     pub lang: Language,
+    /// Who wrote or sent it; empty when nobody is stated.
+    pub author: &'a str,
     /// Seconds since the epoch when it was last changed.
     pub mtime: i64,
+    /// The date that it states, in seconds since the epoch.
+    pub date: Option<i64>,
     /// Its passages.
     pub chunks: &'a [(ChunkId, Chunk)],
 }
@@ -57,21 +64,14 @@ pub struct Passage {
     pub kind: String,
     /// The file's language.
     pub lang: Language,
+    /// Who wrote or sent it; empty when nobody is stated.
+    pub author: String,
     /// Seconds since the epoch when the file was last changed.
     pub mtime: i64,
+    /// Seconds since the epoch: the date that the document states, else `mtime`.
+    pub date: i64,
     /// Text, place and headings.
     pub chunk: Chunk,
-}
-
-/// Which passages a search may return.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Only files at or below this path.
-    pub folder: Option<PathBuf>,
-    /// Only this kind of document.
-    pub kind: Option<String>,
-    /// Nothing at or below these paths.
-    pub hidden: Vec<PathBuf>,
 }
 
 /// A passage found by its words.
@@ -81,8 +81,19 @@ pub struct Match {
     pub id: ChunkId,
     /// Its BM25 score.
     pub score: f32,
+    /// What its columns say.
+    pub facts: Facts,
+}
+
+/// What is known of a passage without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
     /// Its language.
     pub lang: Language,
+    /// See [`Passage::date`].
+    pub date: i64,
+    /// It lies where people seldom look.
+    pub is_aside: bool,
 }
 
 /// The store.
@@ -141,6 +152,7 @@ impl Lexical {
         let place = if crate::items::is_item(document.path) { String::new() } else { path_words(path) };
         let place = words(&place, document.lang);
         let title = words(document.title, document.lang);
+        let author = joined(&analysis::names(document.author));
         let mut guard = self.writer()?;
         let writer = self.opened(&mut guard)?;
         for (id, chunk) in document.chunks {
@@ -155,6 +167,13 @@ impl Lexical {
             doc.add_text(f.lang, document.lang.code());
             doc.add_text(f.title_text, document.title);
             doc.add_i64(f.mtime, document.mtime);
+            doc.add_text(f.ext, place::extension(document.path));
+            doc.add_i64(f.date, document.date.unwrap_or(document.mtime));
+            doc.add_u64(f.aside, u64::from(place::is_aside(document.path)));
+            if !document.author.is_empty() {
+                doc.add_text(f.author_text, document.author);
+                add_words(&mut doc, f.author, &author);
+            }
             doc.add_text(f.text, &chunk.text);
             doc.add_text(f.heading_text, &chunk.heading);
             doc.add_u64(f.line, u64::from(chunk.line));

@@ -12,7 +12,7 @@ use tantivy::schema::{Field, IndexRecordOption, Value};
 use tantivy::{DocAddress, DocSet, Searcher, TERMINATED, TantivyDocument, Term};
 
 use super::schema::Fields;
-use super::{Filter, Lexical, Match, Passage};
+use super::{Facts, Filter, Lexical, Match, Passage};
 use crate::analysis::{Language, QueryTerm};
 use crate::types::{Chunk, ChunkId, IndexError};
 
@@ -34,7 +34,7 @@ impl Lexical {
             let columns = Columns::of(&searcher)?;
             Ok(found
                 .into_iter()
-                .filter_map(|(score, at)| columns.get(at).map(|(id, lang)| Match { id, score, lang }))
+                .filter_map(|(score, at)| columns.get(at).map(|(id, facts)| Match { id, score, facts }))
                 .collect())
         };
         run().map_err(|e| self.failed(&e))
@@ -42,12 +42,10 @@ impl Lexical {
 
     /// The ids of all passages that a filter lets through; `None` if it lets all through.
     pub fn matching(&self, filter: &Filter) -> Result<Option<HashSet<ChunkId>>, IndexError> {
-        let mut clauses = self.filter(filter);
+        let clauses = self.clauses(filter);
         if clauses.is_empty() {
             return Ok(None);
         }
-        // Leaving out needs something to leave it out of.
-        clauses.push((Occur::Must, Box::new(AllQuery)));
         let searcher = self.reader.searcher();
         let run = || -> tantivy::Result<HashSet<ChunkId>> {
             let found = searcher.search(&BooleanQuery::new(clauses), &DocSetCollector)?;
@@ -75,18 +73,35 @@ impl Lexical {
         Ok(out)
     }
 
-    /// The languages of passages, for those that still exist.
-    pub fn languages_of(&self, ids: &[ChunkId]) -> Result<HashMap<ChunkId, Language>, IndexError> {
+    /// What the columns say of passages, for those that still exist.
+    pub fn facts_of(&self, ids: &[ChunkId]) -> Result<HashMap<ChunkId, Facts>, IndexError> {
         let searcher = self.reader.searcher();
-        let run = || -> tantivy::Result<HashMap<ChunkId, Language>> {
+        let run = || -> tantivy::Result<HashMap<ChunkId, Facts>> {
             let columns = Columns::of(&searcher)?;
             let mut out = HashMap::with_capacity(ids.len());
             for &id in ids {
-                if let Some((id, lang)) = address(&searcher, self.fields.id, id)?.and_then(|at| columns.get(at)) {
-                    out.insert(id, lang);
+                if let Some((id, facts)) = address(&searcher, self.fields.id, id)?.and_then(|at| columns.get(at)) {
+                    out.insert(id, facts);
                 }
             }
             Ok(out)
+        };
+        run().map_err(|e| self.failed(&e))
+    }
+
+    /// The newest `limit` passages that a filter lets through, newest first.
+    pub fn newest(&self, filter: &Filter, limit: usize) -> Result<Vec<Match>, IndexError> {
+        let ids = self.matching(filter)?;
+        let searcher = self.reader.searcher();
+        let run = || -> tantivy::Result<Vec<Match>> {
+            let columns = Columns::of(&searcher)?;
+            let found = searcher.search(&AllQuery, &DocSetCollector)?;
+            let facts = found.into_iter().filter_map(|at| columns.get(at));
+            let mut out: Vec<(ChunkId, Facts)> =
+                facts.filter(|(id, _)| ids.as_ref().is_none_or(|ids| ids.contains(id))).collect();
+            out.sort_unstable_by_key(|(id, facts)| (std::cmp::Reverse(facts.date), *id));
+            out.truncate(limit);
+            Ok(out.into_iter().map(|(id, facts)| Match { id, score: 0.0, facts }).collect())
         };
         run().map_err(|e| self.failed(&e))
     }
@@ -149,40 +164,24 @@ impl Lexical {
                 words.push((Occur::Should, boosted(best_of(field, &term.variants), boost * term.weight)));
             }
         }
-        let mut clauses = self.filter(filter);
+        let mut clauses = self.clauses(filter);
         if clauses.is_empty() {
             return BooleanQuery::new(words);
         }
         clauses.push((Occur::Must, Box::new(BooleanQuery::new(words))));
         BooleanQuery::new(clauses)
     }
-
-    fn filter(&self, filter: &Filter) -> Vec<(Occur, Box<dyn Query>)> {
-        let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
-        if let Some(folder) = &filter.folder {
-            // Components drop a trailing slash, which the terms do not have either.
-            let folder: PathBuf = folder.components().collect();
-            clauses.push((Occur::Must, unscored(exact(self.fields.folder, &folder.to_string_lossy()))));
-        }
-        if let Some(kind) = &filter.kind {
-            clauses.push((Occur::Must, unscored(exact(self.fields.kind, kind))));
-        }
-        for hidden in &filter.hidden {
-            clauses.push((Occur::MustNot, Box::new(exact(self.fields.folder, &hidden.to_string_lossy()))));
-        }
-        clauses
-    }
 }
 
-fn exact(field: Field, text: &str) -> TermQuery {
+pub(super) fn exact(field: Field, text: &str) -> TermQuery {
     TermQuery::new(Term::from_field_text(field, text), IndexRecordOption::Basic)
 }
 
-fn unscored(query: TermQuery) -> Box<dyn Query> {
-    Box::new(ConstScoreQuery::new(Box::new(query), 0.0))
+pub(super) fn unscored(query: Box<dyn Query>) -> Box<dyn Query> {
+    Box::new(ConstScoreQuery::new(query, 0.0))
 }
 
-fn best_of(field: Field, variants: &[String]) -> Box<dyn Query> {
+pub(super) fn best_of(field: Field, variants: &[String]) -> Box<dyn Query> {
     let mut each: Vec<Box<dyn Query>> = Vec::with_capacity(variants.len());
     for variant in variants {
         let term = Term::from_field_text(field, variant);
@@ -201,11 +200,13 @@ fn boosted(query: Box<dyn Query>, boost: f32) -> Box<dyn Query> {
     if boost == 1.0 { query } else { Box::new(BoostQuery::new(query, boost)) }
 }
 
-/// The columns of id and language of every segment.
+/// The columns of every segment.
 struct Columns(Vec<SegmentColumns>);
 
 struct SegmentColumns {
     ids: Column<u64>,
+    dates: Column<i64>,
+    asides: Column<u64>,
     langs: Option<StrColumn>,
     /// The languages by their number in `langs`.
     names: Vec<Option<Language>>,
@@ -225,16 +226,22 @@ impl Columns {
                     names.push(Language::from_code(&code));
                 }
             }
-            columns.push(SegmentColumns { ids: fast.u64("id")?, langs, names });
+            let (ids, dates, asides) = (fast.u64("id")?, fast.i64("date")?, fast.u64("aside")?);
+            columns.push(SegmentColumns { ids, dates, asides, langs, names });
         }
         Ok(Columns(columns))
     }
 
-    fn get(&self, at: DocAddress) -> Option<(ChunkId, Language)> {
+    fn get(&self, at: DocAddress) -> Option<(ChunkId, Facts)> {
         let segment = self.0.get(at.segment_ord as usize)?;
         let ord = segment.langs.as_ref().and_then(|l| l.ords().first(at.doc_id));
         let lang = ord.and_then(|o| segment.names.get(usize::try_from(o).ok()?).copied().flatten());
-        Some((segment.ids.first(at.doc_id)?, lang.unwrap_or(Language::ENGLISH)))
+        let facts = Facts {
+            lang: lang.unwrap_or(Language::ENGLISH),
+            date: segment.dates.first(at.doc_id).unwrap_or_default(),
+            is_aside: segment.asides.first(at.doc_id) == Some(1),
+        };
+        Some((segment.ids.first(at.doc_id)?, facts))
     }
 }
 
@@ -266,7 +273,9 @@ fn read(doc: &TantivyDocument, f: &Fields) -> Passage {
         title: text(f.title_text),
         kind: text(f.kind),
         lang: Language::from_code(&text(f.lang)).unwrap_or(Language::ENGLISH),
+        author: text(f.author_text),
         mtime: doc.get_first(f.mtime).and_then(|v| v.as_i64()).unwrap_or_default(),
+        date: doc.get_first(f.date).and_then(|v| v.as_i64()).unwrap_or_default(),
         chunk: Chunk {
             text: text(f.text),
             line: small(f.line),

@@ -5,7 +5,7 @@ use tantivy::schema::{
 };
 
 /// Version of schema and analysis together; another one on disk means indexing everything again.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// Handles of the fields.
 #[derive(Clone, Copy)]
@@ -20,6 +20,16 @@ pub(super) struct Fields {
     /// ISO 639-1 code; also a column.
     pub lang: Field,
     pub mtime: Field,
+    /// The file name's extension, lower-cased, as an exact term.
+    pub ext: Field,
+    /// Seconds since the epoch: the date that the document states, else when it was last changed. A column.
+    pub date: Field,
+    /// 1 where people seldom look: see [`super::place`]. A column.
+    pub aside: Field,
+    /// Stored only.
+    pub author_text: Field,
+    /// Words of the author's name.
+    pub author: Field,
     pub line: Field,
     /// 0 without pages.
     pub page: Field,
@@ -49,6 +59,11 @@ pub(super) fn schema() -> Schema {
     b.add_text_field("kind", STRING | STORED);
     b.add_text_field("lang", STRING | FAST | STORED);
     b.add_i64_field("mtime", STORED);
+    b.add_text_field("ext", STRING);
+    b.add_i64_field("date", FAST | STORED);
+    b.add_u64_field("aside", FAST);
+    b.add_text_field("author_text", STORED);
+    b.add_text_field("author", words(false));
     b.add_u64_field("line", STORED);
     b.add_u64_field("page", STORED);
     b.add_text_field("spot", STORED);
@@ -83,6 +98,11 @@ impl Fields {
             kind: field("kind"),
             lang: field("lang"),
             mtime: field("mtime"),
+            ext: field("ext"),
+            date: field("date"),
+            aside: field("aside"),
+            author_text: field("author_text"),
+            author: field("author"),
             line: field("line"),
             page: field("page"),
             spot: field("spot"),

@@ -20,7 +20,9 @@ fn put(lexical: &Lexical, id: ChunkId, path: &str, lang: &str, text: &str) {
             title: "A title",
             kind: "text",
             lang: Language::from_code(lang).unwrap(),
+            author: "Ana Souza",
             mtime: -5,
+            date: None,
             chunks: &[(id, chunk)],
         })
         .unwrap();

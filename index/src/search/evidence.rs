@@ -9,11 +9,13 @@ use crate::analysis::{self, Language, QueryTerm};
 use crate::chunk;
 use crate::lexical::{Filter, Match};
 use crate::snippet::WeighedTerm;
-use crate::types::{ChunkId, EmbedderInfo, IndexError, Mode, Urgency};
+use crate::types::{ChunkId, EmbedderInfo, IndexError, Mode};
 use crate::vectors::Vectors;
 
 /// Candidates by words, and as many by meaning.
 const CANDIDATES: usize = 100;
+/// Passages listed for a query without words, and looked through for a phrase.
+const MOST_LISTED: usize = 500;
 /// Of the best by words, those without an embedding get one while the user waits.
 const EMBEDDED_NOW: usize = 10;
 /// How much a word counts that was probably meant, beside one that was written.
@@ -32,7 +34,7 @@ pub(crate) struct Ranking {
     pub question: Option<(EmbedderInfo, Vec<f32>)>,
 }
 
-/// Ranks passages for a query.
+/// Ranks passages for a query, or lists the newest ones where there are no words.
 pub(crate) fn rank(stores: &Stores<'_>, text: &str, filter: &Filter, mode: Mode) -> Result<Ranking, IndexError> {
     let present = stores.lexical.languages();
     let language = analysis::detect_query(text, &present);
@@ -40,7 +42,13 @@ pub(crate) fn rank(stores: &Stores<'_>, text: &str, filter: &Filter, mode: Mode)
     terms.truncate(MOST_TERMS);
     understand(stores, &mut terms)?;
     let words = weigh(stores, &terms)?;
-    let matches = if mode == Mode::Vector { Vec::new() } else { stores.lexical.top(&terms, filter, CANDIDATES)? };
+    if text.is_empty() {
+        let list = fusion::by_words(&words_only(&stores.lexical.newest(filter, MOST_LISTED)?));
+        return Ok(Ranking { list, mode: Mode::Lexical, language, words, question: None });
+    }
+    // Words that stand side by side are only seen in the passages themselves, so more are looked at.
+    let count = if filter.phrases.is_empty() { CANDIDATES } else { MOST_LISTED };
+    let matches = if mode == Mode::Vector { Vec::new() } else { stores.lexical.top(&terms, filter, count)? };
     let question = match mode {
         Mode::Lexical => None,
         _ => embed(stores, text, language, &matches, mode == Mode::Vector)?,
@@ -81,7 +89,8 @@ fn weigh(stores: &Stores<'_>, terms: &[QueryTerm]) -> Result<Vec<WeighedTerm>, I
 }
 
 fn words_only(matches: &[Match]) -> Vec<Candidate> {
-    let candidate = |m: &Match| Candidate { id: m.id, bm25: Some(m.score), cosine: None, covered: false };
+    let candidate =
+        |m: &Match| Candidate { id: m.id, bm25: Some(m.score), cosine: None, covered: false, facts: m.facts };
     matches.iter().map(candidate).collect()
 }
 
@@ -94,7 +103,7 @@ fn embed(
     matches: &[Match],
     required: bool,
 ) -> Result<Option<Asked>, IndexError> {
-    let Some(info) = stores.embedder.info() else {
+    let Some(info) = stores.info() else {
         return missing(required, "no embedding model is loaded: load one or search by words");
     };
     if !covers(&info, language.code()) {
@@ -103,7 +112,7 @@ fn embed(
     let promising = promising(stores, &info, matches)?;
     let mut texts = vec![text.to_owned()];
     texts.extend(promising.iter().map(|(_, window)| window.clone()));
-    let mut vectors = match stores.embedder.embed(&texts, Urgency::Interactive) {
+    let mut vectors = match stores.embedder.embed_as(&info.id, &texts) {
         Ok(vectors) if vectors.len() == texts.len() && vectors.iter().all(|v| v.len() == info.dim) => vectors,
         Ok(_) => return missing(required, "the embedding model gave vectors of the wrong number or length"),
         Err(error) => return missing(required, &error),
@@ -137,7 +146,7 @@ fn promising(
 ) -> Result<Vec<(ChunkId, String)>, IndexError> {
     let guard = stores.vectors.read().unwrap_or_else(PoisonError::into_inner);
     let store = usable(guard.as_ref(), info);
-    let wanted = matches.iter().take(EMBEDDED_NOW).filter(|m| covers(info, m.lang.code()));
+    let wanted = matches.iter().take(EMBEDDED_NOW).filter(|m| covers(info, m.facts.lang.code()));
     let ids: Vec<ChunkId> = wanted.map(|m| m.id).filter(|&id| !store.is_some_and(|s| s.contains(id))).collect();
     drop(guard);
     let mut out = Vec::new();
@@ -158,7 +167,7 @@ fn keep(stores: &Stores<'_>, info: &EmbedderInfo, fresh: Vec<(ChunkId, Vec<f32>)
     let Some(store) = guard.as_mut().filter(|s| s.embedder() == info.id) else { return };
     // Whoever removes passages drops their vectors afterwards, under this lock: asked under it,
     // what is still there will be dropped when it goes.
-    let stored = stores.lexical.languages_of(&ids).and_then(|alive| {
+    let stored = stores.lexical.facts_of(&ids).and_then(|alive| {
         let alive: Vec<_> = fresh.into_iter().filter(|(id, _)| alive.contains_key(id)).collect();
         store.append(&alive)
     });
@@ -183,9 +192,9 @@ fn candidates(
     let measure = |id: ChunkId| asked.now.get(&id).copied().or_else(|| store?.score(&asked.vector, id));
     let mut out: Vec<Candidate> = Vec::with_capacity(2 * CANDIDATES);
     for m in matches {
-        let covered = covers(&asked.info, m.lang.code());
+        let covered = covers(&asked.info, m.facts.lang.code());
         let cosine = if covered { measure(m.id) } else { None };
-        out.push(Candidate { id: m.id, bm25: Some(m.score), cosine, covered });
+        out.push(Candidate { id: m.id, bm25: Some(m.score), cosine, covered, facts: m.facts });
     }
     let known: HashSet<ChunkId> = matches.iter().map(|m| m.id).collect();
     let near = store.map_or_else(Vec::new, |s| match &allowed {
@@ -194,12 +203,12 @@ fn candidates(
     });
     drop(guard);
     let new: Vec<ChunkId> = near.iter().map(|n| n.0).filter(|id| !known.contains(id)).collect();
-    // Asking for the language also drops vectors of passages that are gone.
-    let languages = stores.lexical.languages_of(&new)?;
+    // Asking for the facts also drops vectors of passages that are gone.
+    let facts = stores.lexical.facts_of(&new)?;
     for (id, cosine) in near {
-        let speaks = languages.get(&id).is_some_and(|l| covers(&asked.info, l.code()));
-        if speaks && cosine >= LEAST_SIMILAR {
-            out.push(Candidate { id, bm25: None, cosine: Some(cosine), covered: true });
+        let Some(&facts) = facts.get(&id).filter(|facts| covers(&asked.info, facts.lang.code())) else { continue };
+        if cosine >= LEAST_SIMILAR {
+            out.push(Candidate { id, bm25: None, cosine: Some(cosine), covered: true, facts });
         }
     }
     Ok(out)

@@ -4,7 +4,8 @@
 //! one, which follows its words; without that, passages that happen to be embedded already would
 //! push better ones down, and a half-filled vector store would be worse than none.
 
-use crate::types::ChunkId;
+use crate::lexical::Facts;
+use crate::types::{ChunkId, Parts};
 
 /// Share of the meaning in the fused score.
 const ALPHA: f32 = 0.5;
@@ -21,14 +22,17 @@ pub(super) struct Candidate {
     pub cosine: Option<f32>,
     /// The embedder was trained for its language.
     pub covered: bool,
+    pub facts: Facts,
 }
 
 /// A passage with its place in the ranking.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Ranked {
     pub id: ChunkId,
-    /// 0 to 1.
+    /// The sum of `parts`, 0 to 1 as it comes from here.
     pub score: f32,
+    pub parts: Parts,
+    pub facts: Facts,
     pub lexical_rank: Option<u32>,
     pub vector_rank: Option<u32>,
     pub bm25: Option<f32>,
@@ -39,12 +43,12 @@ pub(crate) struct Ranked {
 /// Ranks by words alone.
 pub(super) fn by_words(candidates: &[Candidate]) -> Vec<Ranked> {
     let best = candidates.iter().filter_map(|c| c.bm25).fold(0.0, f32::max).max(f32::MIN_POSITIVE);
-    finish(candidates, |c| Some((c.bm25? / best, c.cosine, false)))
+    finish(candidates, |c| Some((c.bm25? / best, 0.0, c.cosine, false)))
 }
 
 /// Ranks by meaning alone.
 pub(super) fn by_meaning(candidates: &[Candidate]) -> Vec<Ranked> {
-    finish(candidates, |c| c.cosine.map(|cosine| (cosine.clamp(0.0, 1.0), Some(cosine), false)))
+    finish(candidates, |c| c.cosine.map(|cosine| (0.0, cosine.clamp(0.0, 1.0), Some(cosine), false)))
 }
 
 /// Ranks by both.
@@ -54,31 +58,31 @@ pub(super) fn fuse(candidates: &[Candidate]) -> Vec<Ranked> {
     finish(candidates, |c| {
         let by_words = words.place(c.bm25.unwrap_or(0.0));
         Some(match c.cosine {
-            Some(cosine) => ((1.0 - ALPHA) * by_words + ALPHA * meaning.place(cosine), Some(cosine), false),
+            Some(cosine) => ((1.0 - ALPHA) * by_words, ALPHA * meaning.place(cosine), Some(cosine), false),
             None => {
                 // In a language that the embedder does not know words are all there is to go by.
                 let share = if c.covered { IMPUTED } else { 1.0 };
                 let similar = share * by_words;
-                ((1.0 - ALPHA) * by_words + ALPHA * similar, Some(meaning.value(similar)), true)
+                ((1.0 - ALPHA) * by_words, ALPHA * similar, Some(meaning.value(similar)), true)
             }
         })
     })
 }
 
 /// The range of a score among the candidates.
-struct Scale {
+pub(super) struct Scale {
     least: f32,
     width: f32,
 }
 
 impl Scale {
-    fn of(values: impl Iterator<Item = f32>) -> Scale {
+    pub(super) fn of(values: impl Iterator<Item = f32>) -> Scale {
         let (least, most) = values.fold((f32::MAX, f32::MIN), |(lo, hi), v| (lo.min(v), hi.max(v)));
         if most < least { Scale { least: 0.0, width: 0.0 } } else { Scale { least, width: most - least } }
     }
 
     /// Where a value lies in the range, 0 to 1; all are best when all are equal.
-    fn place(&self, value: f32) -> f32 {
+    pub(super) fn place(&self, value: f32) -> f32 {
         if self.width > 0.0 { ((value - self.least) / self.width).clamp(0.0, 1.0) } else { 1.0 }
     }
 
@@ -87,15 +91,22 @@ impl Scale {
     }
 }
 
-fn finish(candidates: &[Candidate], score: impl Fn(&Candidate) -> Option<(f32, Option<f32>, bool)>) -> Vec<Ranked> {
+/// `score` gives what the words add, what the meaning adds, the similarity, and whether that is imputed.
+fn finish(
+    candidates: &[Candidate],
+    score: impl Fn(&Candidate) -> Option<(f32, f32, Option<f32>, bool)>,
+) -> Vec<Ranked> {
     let lexical = ranks(candidates, |c| c.bm25);
     let vector = ranks(candidates, |c| c.cosine);
     let mut out: Vec<Ranked> = Vec::with_capacity(candidates.len());
     for (i, candidate) in candidates.iter().enumerate() {
-        let Some((score, cosine, imputed)) = score(candidate) else { continue };
+        let Some((words, meaning, cosine, imputed)) = score(candidate) else { continue };
+        let parts = Parts { words, meaning, ..Parts::default() };
         out.push(Ranked {
             id: candidate.id,
-            score,
+            score: parts.sum(),
+            parts,
+            facts: candidate.facts,
             lexical_rank: lexical[i],
             vector_rank: vector[i],
             bm25: candidate.bm25,
@@ -103,8 +114,13 @@ fn finish(candidates: &[Candidate], score: impl Fn(&Candidate) -> Option<(f32, O
             imputed,
         });
     }
-    out.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.lexical_rank.cmp(&b.lexical_rank)).then(a.id.cmp(&b.id)));
+    sort(&mut out);
     out
+}
+
+/// Best first. Of equals the better one by words, where there is one.
+pub(super) fn sort(list: &mut [Ranked]) {
+    list.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.lexical_rank.cmp(&b.lexical_rank)).then(a.id.cmp(&b.id)));
 }
 
 /// 1-based ranks of those that have the value.
@@ -125,7 +141,8 @@ mod tests {
     use super::*;
 
     fn candidate(id: ChunkId, bm25: f32, cosine: Option<f32>) -> Candidate {
-        Candidate { id, bm25: (bm25 > 0.0).then_some(bm25), cosine, covered: true }
+        let facts = Facts { lang: crate::analysis::Language::ENGLISH, date: 0, is_aside: false };
+        Candidate { id, bm25: (bm25 > 0.0).then_some(bm25), cosine, covered: true, facts }
     }
 
     fn order(ranked: &[Ranked]) -> Vec<ChunkId> {

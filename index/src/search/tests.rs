@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -14,13 +15,20 @@ pub(crate) struct Fake {
     pub(crate) languages: Vec<String>,
     pub(crate) present: bool,
     pub(crate) failing: bool,
+    pub(crate) failing_late: bool,
     /// Everything that was embedded.
     pub(crate) asked: Mutex<Vec<String>>,
 }
 
 impl Default for Fake {
     fn default() -> Self {
-        Fake { languages: vec!["en".to_owned()], present: true, failing: false, asked: Mutex::default() }
+        Fake {
+            languages: vec!["en".to_owned()],
+            present: true,
+            failing: false,
+            failing_late: false,
+            asked: Mutex::default(),
+        }
     }
 }
 
@@ -50,6 +58,15 @@ impl Embedder for Fake {
         self.asked.lock().unwrap().extend(texts.iter().cloned());
         Ok(texts.iter().map(|t| Fake::vector(t)).collect())
     }
+
+    /// Likes texts with many exclamation marks.
+    fn compare(&self, query: &str, words: &[Range<usize>], documents: &[String]) -> Result<Vec<f32>, String> {
+        assert!(words.iter().all(|word| query.get(word.clone()).is_some()));
+        if self.failing_late {
+            return Err("the model host is gone".to_owned());
+        }
+        Ok(documents.iter().map(|text| text.matches('!').count() as f32).collect())
+    }
 }
 
 /// An index in a temporary folder.
@@ -63,10 +80,17 @@ pub(crate) struct Desk {
 impl Desk {
     /// One file per entry: path, language, passages.
     pub(crate) fn of(files: &[(&str, &str, &[&str])]) -> Desk {
+        let stated: Vec<(&str, &str, &[&str], &str, &str)> =
+            files.iter().map(|(path, lang, texts)| (*path, *lang, *texts, "", "")).collect();
+        Desk::stating(&stated)
+    }
+
+    /// The same with author and date.
+    fn stating(files: &[(&str, &str, &[&str], &str, &str)]) -> Desk {
         let dir = tempfile::tempdir().unwrap();
         let lexical = Lexical::open(&dir.path().join("words")).unwrap();
         let mut id = 0;
-        for (path, lang, texts) in files {
+        for (path, lang, texts, author, date) in files {
             let chunks: Vec<(ChunkId, Chunk)> = texts
                 .iter()
                 .zip(0u32..)
@@ -78,7 +102,10 @@ impl Desk {
             let lang = Language::from_code(lang).unwrap();
             let path = Path::new(path);
             let kind = if path.extension().is_some_and(|e| e == "eml") { "mail" } else { "text" };
-            lexical.add(&IndexedDocument { path, title: "", kind, lang, mtime: 0, chunks: &chunks }).unwrap();
+            let date = stated_date(date);
+            lexical
+                .add(&IndexedDocument { path, title: "", kind, lang, author, mtime: 0, date, chunks: &chunks })
+                .unwrap();
         }
         lexical.commit(1).unwrap();
         let vectors = Vectors::open(&dir.path().join("vectors"), "fake", DIM).unwrap();
@@ -226,4 +253,108 @@ fn an_empty_query_is_refused_and_one_of_stop_words_finds_nothing() {
     desk.embedder.present = false;
     assert!(desk.search("the of", Mode::Hybrid).hits.is_empty());
     assert!(search(&desk.stores(), &Query { limit: 0, ..query("castle", Mode::Lexical) }).unwrap().hits.is_empty());
+}
+
+/// Letters of three people, in no language but the words'.
+fn letters() -> Desk {
+    Desk::stating(&[
+        ("/h/mail/one.eml", "en", &["The gas boiler was repaired."], "Ana Souza", "2026-01-10"),
+        ("/h/mail/two.eml", "en", &["The boiler runs on gas now."], "Rui Costa", "2026-02-20T08:00:00Z"),
+        ("/h/notes/three.txt", "en", &["Boiler and gas meter: summer readings."], "", ""),
+        ("/h/notes/four.TXT", "pt", &["A caldeira a gás foi reparada."], "Ana Costa", "2024-05-01"),
+    ])
+}
+
+#[test]
+fn fields_phrases_and_minus_limit_what_is_found() {
+    let desk = letters();
+    desk.embed(&[1, 2, 3]);
+    for mode in [Mode::Lexical, Mode::Hybrid] {
+        for (text, wanted) in [
+            ("gas boiler", &["one.eml", "three.txt", "two.eml"][..]),
+            ("\"gas boiler\"", &["one.eml"]),
+            ("boiler -summer", &["one.eml", "two.eml"]),
+            ("boiler -\"gas boiler\"", &["three.txt", "two.eml"]),
+            ("boiler kind:mail", &["one.eml", "two.eml"]),
+            ("boiler ext:txt", &["three.txt"]),
+            ("boiler from:souza", &["one.eml"]),
+            ("boiler path:notes", &["three.txt"]),
+            ("boiler after:2026-02", &["two.eml"]),
+            ("boiler after:2026 before:2026-02", &["one.eml"]),
+            ("boiler title:nothing", &[]),
+        ] {
+            let found = desk.search(text, mode);
+            let mut names = names(&found);
+            names.sort_unstable();
+            assert_eq!(names, wanted, "{text} {mode:?}");
+        }
+    }
+}
+
+#[test]
+fn fields_alone_list_the_newest_first() {
+    let desk = letters();
+    assert_eq!(names(&desk.search("from:ana", Mode::Hybrid)), ["one.eml", "four.TXT"]);
+    assert_eq!(names(&desk.search("from:ana -caldeira", Mode::Hybrid)), ["one.eml"]);
+    assert_eq!(names(&desk.search("kind:mail", Mode::Hybrid)), ["two.eml", "one.eml"]);
+    let error = search(&desk.stores(), &query("boiler after:soon", Mode::Hybrid)).unwrap_err();
+    assert!(matches!(error, IndexError::InvalidArgument(m) if m.contains("soon")));
+}
+
+#[test]
+fn a_hit_tells_its_author_its_date_and_where_the_words_are() {
+    let desk = letters();
+    let hit = desk.search("boiler repaired", Mode::Hybrid).hits.remove(0);
+    assert_eq!((hit.author.as_deref(), hit.date), (Some("Ana Souza"), 1_768_003_200));
+    let words: Vec<String> = hit
+        .highlights
+        .iter()
+        .map(|&(from, to)| hit.snippet.chars().skip(from as usize).take((to - from) as usize).collect())
+        .collect();
+    assert_eq!(words, ["boiler", "repaired"]);
+}
+
+#[test]
+fn scores_are_the_sum_of_their_parts() {
+    let desk = letters();
+    desk.embed(&[1, 2, 3]);
+    for rerank in [false, true] {
+        let found = search(&desk.stores(), &Query { rerank, ..query("gas boiler", Mode::Hybrid) }).unwrap();
+        assert_eq!(found.hits.len(), 3);
+        for hit in &found.hits {
+            assert!((hit.score - hit.parts.sum()).abs() < 1e-6, "{hit:?}");
+            assert_eq!(hit.parts.tokens.is_some(), rerank);
+        }
+    }
+}
+
+#[test]
+fn reranking_follows_the_closer_look_and_does_without_it_where_it_fails() {
+    let mut desk = Desk::of(&[
+        ("/h/a.txt", "en", &["The castle was built on the hill."]),
+        ("/h/b.txt", "en", &["A castle on a hill!!!"]),
+        ("/h/c.txt", "en", &["On the hill stood a castle!"]),
+    ]);
+    desk.embed(&[1, 2, 3]);
+    let asked = Query { rerank: true, ..query("castle built on a hill", Mode::Hybrid) };
+    let found = search(&desk.stores(), &asked).unwrap();
+    assert_eq!((names(&found)[0], found.reranked), ("b.txt", 3));
+    desk.embedder.failing_late = true;
+    let found = search(&desk.stores(), &asked).unwrap();
+    assert_eq!((names(&found)[0], found.reranked), ("a.txt", 0));
+}
+
+#[test]
+fn passages_that_say_the_same_are_one_hit_unless_told_otherwise() {
+    let text = "The boiler in the cellar was serviced on the first of May by the firm that built it in.";
+    let desk = Desk::of(&[
+        ("/h/a.txt", "en", &[text]),
+        ("/h/copy of a.txt", "en", &[text]),
+        ("/h/b.txt", "en", &["The boiler is old."]),
+    ]);
+    let found = desk.search("boiler cellar", Mode::Hybrid);
+    assert_eq!(names(&found), ["a.txt", "b.txt"]);
+    assert_eq!(found.hits[0].duplicates, [PathBuf::from("/h/copy of a.txt")]);
+    let all = search(&desk.stores(), &Query { fold: false, ..query("boiler cellar", Mode::Hybrid) }).unwrap();
+    assert_eq!(all.hits.len(), 3);
 }

@@ -149,6 +149,18 @@ impl RecordFile {
     }
 }
 
+/// Whose vectors a file holds, and their dimensions; `None` if it is no such file.
+pub(super) fn owner(path: &Path) -> Option<(String, usize)> {
+    let mut found = vec![0; HEADER];
+    File::open(path).ok()?.read_exact(&mut found).ok()?;
+    let dim = u32::from_le_bytes(*found.get(8..)?.first_chunk()?) as usize;
+    let length = u32::from_le_bytes(*found.get(12..)?.first_chunk()?) as usize;
+    let name = String::from_utf8(found.get(16..16usize.checked_add(length)?)?.to_vec()).ok()?;
+    // Written anew it has to be the same, checksum and all.
+    let sound = (1..=WIDEST).contains(&dim) && name.len() <= LONGEST_NAME && header(&name, dim) == found;
+    sound.then_some((name, dim))
+}
+
 fn size(dim: usize) -> usize {
     // Records start at multiples of four.
     BEFORE + dim.next_multiple_of(4) + AFTER

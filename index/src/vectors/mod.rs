@@ -4,15 +4,17 @@
 //! size and a checksum, removal appends a tombstone, and a tail torn by a crash is cut off without
 //! a word: what is missing is embedded again. Must not know text or how vectors are made.
 
+mod ann;
 mod dot;
 mod file;
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::types::{ChunkId, IndexError};
+pub use ann::AnnIndex;
+use ann::Flat;
 use file::{Kind, Record, RecordFile};
 
 /// Fewer dead records than this are not worth rewriting the file.
@@ -34,8 +36,8 @@ pub struct Vectors {
 }
 
 impl Vectors {
-    /// Opens the store of an embedder in `dir`, which is created if need be. Stores of other
-    /// embedders are deleted: their vectors cannot be compared with this one's.
+    /// Opens the store of an embedder in `dir`, which is created if need be. Stores of other embedders lie beside it:
+    /// see [`Vectors::stored`] and [`Vectors::delete_others`].
     pub fn open(dir: &Path, embedder: &str, dim: usize) -> Result<Vectors, IndexError> {
         if dim == 0 || dim > file::WIDEST || embedder.is_empty() || embedder.len() > file::LONGEST_NAME {
             let most = (file::WIDEST, file::LONGEST_NAME);
@@ -66,7 +68,6 @@ impl Vectors {
             tracing::warn!(dir = %dir.display(), "some embeddings are damaged and are made again");
             vectors.compact()?;
         }
-        vectors.delete_others(&path)?;
         Ok(vectors)
     }
 
@@ -132,25 +133,8 @@ impl Vectors {
 
     /// The same among the chunks that `wanted` lets through.
     pub fn top_where(&self, query: &[f32], limit: usize, wanted: impl Fn(ChunkId) -> bool) -> Vec<(ChunkId, f32)> {
-        let Some((scale, coarse)) = self.usable(query) else { return Vec::new() };
-        let keep = limit.saturating_mul(RESCORED).min(self.slots.len());
-        let mut best: BinaryHeap<Reverse<(Ordered, ChunkId)>> = BinaryHeap::with_capacity(keep + 1);
-        for (slot, id) in (0u32..).zip(&self.slots) {
-            let Some(id) = *id else { continue };
-            let (own, values) = self.file.vector(slot);
-            let score = Ordered(dot::coarse(&coarse, values) as f32 * scale * own);
-            let full = best.len() >= keep;
-            if (full && best.peek().is_some_and(|least| score <= least.0.0)) || !wanted(id) {
-                continue;
-            }
-            if full {
-                best.pop();
-            }
-            best.push(Reverse((score, id)));
-        }
-        let mut ids: Vec<ChunkId> = best.into_iter().map(|entry| entry.0.1).collect();
-        ids.sort_unstable();
-        ids.dedup();
+        let flat = Flat { file: &self.file, slots: &self.slots, dim: self.dim };
+        let ids = flat.candidates(query, limit.saturating_mul(RESCORED), &wanted);
         let mut scored: Vec<(ChunkId, f32)> =
             ids.into_iter().filter_map(|id| self.score(query, id).map(|score| (id, score))).collect();
         scored.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -191,10 +175,6 @@ impl Vectors {
             self.compact()?;
         }
         Ok(due)
-    }
-
-    fn usable(&self, query: &[f32]) -> Option<(f32, Vec<i8>)> {
-        if query.len() == self.dim { dot::quantise(query) } else { None }
     }
 
     fn write(&mut self, records: &[Record]) -> Result<(), IndexError> {
@@ -244,7 +224,27 @@ impl Vectors {
         Ok(())
     }
 
-    fn delete_others(&self, own: &Path) -> Result<(), IndexError> {
+    /// The embedders that have a store in `dir`, with their dimensions, the largest store first.
+    pub fn stored(dir: &Path) -> Result<Vec<(String, usize)>, IndexError> {
+        let entries = match fs::read_dir(dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|e| storage(dir, &e))?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|e| storage(dir, &e))?;
+            let size = entry.metadata().map_err(|e| storage(dir, &e))?.len();
+            if entry.path().extension().is_some_and(|e| e == file::EXTENSION) {
+                found.extend(file::owner(&entry.path()).map(|owner| (size, owner)));
+            }
+        }
+        found.sort_by(|a, b| b.cmp(a));
+        Ok(found.into_iter().map(|(_, owner)| owner).collect())
+    }
+
+    /// Deletes the stores of all other embedders: this one has taken over.
+    pub fn delete_others(&self) -> Result<(), IndexError> {
+        let own = self.dir.join(file_name(&self.embedder, self.dim));
         for entry in fs::read_dir(&self.dir).map_err(|e| storage(&self.dir, &e))? {
             let path = entry.map_err(|e| storage(&self.dir, &e))?.path();
             let ours = path.extension().is_some_and(|e| e == file::EXTENSION || e == file::UNFINISHED);
@@ -263,24 +263,6 @@ fn storage(dir: &Path, reason: &dyn std::fmt::Display) -> IndexError {
 /// A name of the embedder that is safe in a file system.
 fn file_name(embedder: &str, dim: usize) -> String {
     format!("{:08x}-{dim}.{}", crc32fast::hash(embedder.as_bytes()), file::EXTENSION)
-}
-
-/// A score that can be compared; scores are never NaN because stored vectors are finite.
-#[derive(Clone, Copy, PartialEq)]
-struct Ordered(f32);
-
-impl Eq for Ordered {}
-
-impl PartialOrd for Ordered {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Ordered {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.total_cmp(&other.0)
-    }
 }
 
 #[cfg(test)]

@@ -158,13 +158,44 @@ fn tidying_is_for_what_a_flush_leaves() {
 }
 
 #[test]
-fn another_embedder_starts_empty_and_the_old_vectors_go() {
+fn another_embedder_starts_empty_and_the_old_vectors_go_when_it_says_so() {
     let dir = tempfile::tempdir().unwrap();
-    drop(filled(dir.path(), 3));
+    assert!(Vectors::stored(&dir.path().join("none")).unwrap().is_empty());
+    let old = filled(dir.path(), 3).embedder().to_owned();
     fs::write(dir.path().join("1.vectors-new"), b"left over").unwrap();
+    fs::write(dir.path().join("2.vectors"), vec![0xAA; 600]).unwrap();
     let other = Vectors::open(dir.path(), "maxi", 12).unwrap();
     assert!(other.is_empty());
+    assert_eq!(Vectors::stored(dir.path()).unwrap(), [(old, DIM), ("maxi".to_owned(), 12)]);
+    assert_eq!(open(dir.path()).len(), 3, "the old ones are still there");
+    other.delete_others().unwrap();
     only_file(dir.path());
+    assert_eq!(Vectors::stored(dir.path()).unwrap(), [("maxi".to_owned(), 12)]);
+}
+
+#[test]
+fn nearly_all_of_the_truly_nearest_are_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut v = Vectors::open(dir.path(), "wide", 96).unwrap();
+    let wave = |id: u64, i: u64| ((id * 7_919 + i * i * 31 + id * i) as f32 * 0.37).sin();
+    let vector = |id: u64| -> Vec<f32> { (0..96).map(|i| wave(id, i)).collect() };
+    let all: Vec<(ChunkId, Vec<f32>)> = (0..3_000).map(|id| (id, vector(id))).collect();
+    v.append(&all).unwrap();
+    let unit = |v: Vec<f32>| -> Vec<f32> {
+        let norm = v.iter().map(|x| x * x).sum::<f32>().sqrt();
+        v.into_iter().map(|x| x / norm).collect()
+    };
+    let (mut found, mut wanted) = (0, 0);
+    for id in 10_000..10_040 {
+        let query = unit(vector(id));
+        let dot = |v: &[f32]| query.iter().zip(v).map(|(a, b)| a * b).sum::<f32>();
+        let mut exact: Vec<(f32, ChunkId)> = all.iter().map(|(id, v)| (dot(&unit(v.clone())), *id)).collect();
+        exact.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let got: Vec<ChunkId> = v.top(&query, 10).into_iter().map(|hit| hit.0).collect();
+        found += exact[..10].iter().filter(|hit| got.contains(&hit.1)).count();
+        wanted += 10;
+    }
+    assert!(found * 100 >= wanted * 97, "{found} of {wanted}");
 }
 
 #[test]

@@ -107,3 +107,33 @@ fn embedding_can_be_held_back_apart_from_the_users_own_pause() {
     h.idle();
     assert_eq!(embedded(&h), (1, 1));
 }
+
+#[test]
+fn another_embedder_takes_over_when_it_has_everything() {
+    let mut h = Harness::with_embedder(true);
+    for i in 0..40 {
+        h.write(&format!("{i}.txt"), &format!("The walrus number {i} sleeps on the cold ice."));
+    }
+    h.add();
+    assert_eq!(embedded(&h), (40, 40));
+    let query = Query { text: "walrus ice".into(), limit: 50, mode: Mode::Vector, fold: false, ..Query::default() };
+    h.embedder.other_down.store(true, Ordering::SeqCst);
+    h.embedder.replaced.store(true, Ordering::SeqCst);
+    h.index().notify_embedder_changed();
+    h.until("met", |index| index.status().embedded == 0);
+    assert_eq!(h.index().search(&query).unwrap().hits.len(), 40, "the old vectors are searched meanwhile");
+    // A restart in the middle changes nothing, and what goes meanwhile goes from both.
+    h.reopen();
+    std::fs::remove_file(h.root.join("7.txt")).unwrap();
+    h.until("deleted", |index| index.status().documents == 39);
+    assert_eq!(h.index().search(&query).unwrap().hits.len(), 39);
+    h.embedder.other_down.store(false, Ordering::SeqCst);
+    h.index().notify_embedder_changed();
+    h.until("taken over", |index| index.status().embedded == 39);
+    h.idle();
+    let found = h.index().search(&query).unwrap().hits;
+    assert_eq!(found.len(), 39);
+    assert!(found.iter().all(|hit| hit.cosine.is_some_and(|cosine| cosine > 0.3)), "the new vectors are searched");
+    let files = std::fs::read_dir(h.state.join("vectors")).unwrap().count();
+    assert_eq!(files, 1, "the old store is gone");
+}

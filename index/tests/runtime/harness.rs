@@ -67,6 +67,10 @@ pub struct BagEmbedder {
     /// Texts with this word can't be embedded.
     pub poison: Mutex<Option<String>>,
     pub background: AtomicUsize,
+    /// Another model, "other", has become the default one; "bag" can still be asked.
+    pub replaced: AtomicBool,
+    /// While set, "other" can't embed.
+    pub other_down: AtomicBool,
 }
 
 impl BagEmbedder {
@@ -76,14 +80,25 @@ impl BagEmbedder {
             failing: AtomicBool::new(false),
             poison: Mutex::new(None),
             background: AtomicUsize::new(0),
+            replaced: AtomicBool::new(false),
+            other_down: AtomicBool::new(false),
         }
     }
 }
 
 impl Embedder for BagEmbedder {
     fn info(&self) -> Option<EmbedderInfo> {
-        let info = EmbedderInfo { id: "bag".to_owned(), dim: DIM, languages: vec!["en".to_owned()] };
-        self.there.load(Ordering::SeqCst).then_some(info)
+        let id = if self.replaced.load(Ordering::SeqCst) { "other" } else { "bag" };
+        self.there.load(Ordering::SeqCst).then(|| info(id))
+    }
+
+    fn info_of(&self, id: &str) -> Option<EmbedderInfo> {
+        (self.there.load(Ordering::SeqCst) && ["bag", "other"].contains(&id)).then(|| info(id))
+    }
+
+    fn embed_as(&self, id: &str, texts: &[String]) -> Result<Vec<Vec<f32>>, String> {
+        let vectors = texts.iter().map(|text| bag(text));
+        Ok(vectors.map(|vector| if id == "bag" { vector } else { reversed(vector) }).collect())
     }
 
     fn embed(&self, texts: &[String], urgency: Urgency) -> Result<Vec<Vec<f32>>, String> {
@@ -94,8 +109,24 @@ impl Embedder for BagEmbedder {
         if urgency == Urgency::Background {
             self.background.fetch_add(texts.len(), Ordering::SeqCst);
         }
+        if self.replaced.load(Ordering::SeqCst) {
+            if self.other_down.load(Ordering::SeqCst) {
+                return Err("the model host is down".to_owned());
+            }
+            return Ok(texts.iter().map(|text| reversed(bag(text))).collect());
+        }
         Ok(texts.iter().map(|text| bag(text)).collect())
     }
+}
+
+fn info(id: &str) -> EmbedderInfo {
+    EmbedderInfo { id: id.to_owned(), dim: DIM, languages: vec!["en".to_owned()] }
+}
+
+/// What "other" makes of a text: nothing that compares with "bag"'s.
+fn reversed(mut vector: Vec<f32>) -> Vec<f32> {
+    vector.reverse();
+    vector
 }
 
 fn bag(text: &str) -> Vec<f32> {
@@ -247,7 +278,7 @@ impl Drop for Harness {
 }
 
 fn found(index: &Index, root: &Path, words: &str) -> Vec<String> {
-    let query = Query { text: words.to_owned(), limit: 100, mode: Mode::Lexical, ..Query::default() };
+    let query = Query { text: words.to_owned(), limit: 100, mode: Mode::Lexical, fold: false, ..Query::default() };
     let hits = index.search(&query).unwrap().hits;
     let name = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
     let mut names: Vec<String> = hits.iter().map(|hit| name(&hit.path)).collect();

@@ -65,7 +65,8 @@ pub trait Request {
 /// `org.hob.Index1`: search and the indexed folders.
 #[proxy(interface = "org.hob.Index1", default_service = "org.hob.Hob1", default_path = "/org/hob/Hob1")]
 pub trait Index {
-    /// The best files for a query. Options: `limit u`, `folder s`, `kind s`, `mode s` ("hybrid", "lexical", "vector").
+    /// The best files for a query. Options: `limit u`, `folder s`, `kind s`, `mode s` ("hybrid", "lexical", "vector"),
+    /// `rerank b`, `explain b`, `recency b`, `places b`, `fold b`.
     async fn search(&self, query: &str, options: &Options) -> Result<(Vec<Details>, Details)>;
     /// Indexes a folder (absolute path) and follows its changes.
     async fn add_folder(&self, path: &str, options: &Options) -> Result<()>;

@@ -3,6 +3,8 @@
 //! This file owns the field names; they are those of the D-Bus keys and of the command line's JSON. Every field that the
 //! daemon leaves out takes its empty value, so that older daemons can be talked to.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -150,6 +152,10 @@ pub struct SearchResult {
     pub took_ms: f64,
     /// The evidence used: "hybrid", "lexical" or "vector".
     pub mode: String,
+    /// Passages that were compared with the query token by token.
+    pub reranked: u32,
+    /// ISO 639-1 code of the language that the query was taken to be in.
+    pub language: String,
     /// The found files, best first.
     pub hits: Vec<Hit>,
 }
@@ -191,6 +197,16 @@ pub struct Hit {
     pub cosine: Option<f64>,
     /// The cosine is an estimate: the passage has no embedding yet.
     pub imputed: bool,
+    /// Who wrote or sent it, when that is stated.
+    pub author: Option<String>,
+    /// Seconds since the epoch: the date that the document states, else when it was last changed.
+    pub date: i64,
+    /// The query's words in the snippet: first character and the one after the last, in characters.
+    pub highlights: Vec<(u32, u32)>,
+    /// Other files whose passage says the same.
+    pub duplicates: Vec<String>,
+    /// What the score is the sum of, by name; only with option `explain`.
+    pub parts: BTreeMap<String, f64>,
 }
 
 /// What a check of the index came to.

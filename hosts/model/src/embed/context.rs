@@ -40,6 +40,8 @@ pub enum Pooling {
     Mean,
     /// The classification head's outputs.
     Rank,
+    /// Nothing: every token's state comes out.
+    Tokens,
 }
 
 /// How a context is set up.
@@ -110,7 +112,12 @@ impl<'m> Context<'m> {
         self.width
     }
 
-    /// One vector of [`Context::width`] values per sequence, one after another, or `None` when
+    /// Whether the model sees a text as a whole: every token's state then tells of the words before and after it.
+    pub fn is_encoder(&self) -> bool {
+        self.is_encoder
+    }
+
+    /// One vector of [`Context::width`] values per sequence (or per token, see [`Pooling::Tokens`]), one after another, or `None` when
     /// `job` was cancelled meanwhile. At most [`MOST_TEXTS`] sequences of at least one token, and
     /// [`Shape::tokens`] tokens together.
     pub fn step(&mut self, sequences: &[&[LlamaToken]], job: &Arc<Job>) -> Result<Option<Vec<f32>>, EngineError> {
@@ -133,6 +140,9 @@ impl<'m> Context<'m> {
         self.watch(None);
         self.give_back_scores(input.len());
         match code {
+            0 if self.shape.pooling == Pooling::Tokens => {
+                self.of_tokens(sequences.iter().map(|tokens| tokens.len()).sum()).map(Some)
+            }
             0 => self.pooled(sequences.len()).map(Some),
             ABORTED => Ok(None),
             code => {
@@ -150,6 +160,22 @@ impl<'m> Context<'m> {
                 let values = sys::llama_get_embeddings_seq(self.raw.as_ptr(), sequence as i32);
                 if values.is_null() {
                     return Err(failed("the model gives no vector for a text"));
+                }
+                std::slice::from_raw_parts(values, self.width)
+            };
+            out.extend_from_slice(values);
+        }
+        Ok(out)
+    }
+
+    fn of_tokens(&mut self, tokens: usize) -> Result<Vec<f32>, EngineError> {
+        let mut out = Vec::with_capacity(tokens * self.width);
+        for token in 0..tokens {
+            // SAFETY: null, or `width` values that stay until the next step, which needs `&mut`.
+            let values = unsafe {
+                let values = sys::llama_get_embeddings_ith(self.raw.as_ptr(), token as i32);
+                if values.is_null() {
+                    return Err(failed("the model gives no vector for a token"));
                 }
                 std::slice::from_raw_parts(values, self.width)
             };
@@ -217,6 +243,7 @@ fn params(shape: Shape, watch: NonNull<Watch>) -> sys::llama_context_params {
         Pooling::Own => sys::LLAMA_POOLING_TYPE_UNSPECIFIED,
         Pooling::Mean => sys::LLAMA_POOLING_TYPE_MEAN,
         Pooling::Rank => sys::LLAMA_POOLING_TYPE_RANK,
+        Pooling::Tokens => sys::LLAMA_POOLING_TYPE_NONE,
     };
     params.abort_callback = Some(between_operations);
     params.abort_callback_data = watch.as_ptr().cast();

@@ -11,6 +11,7 @@ use crate::prompt::{text_of, without_nul};
 use hob_engine::EngineError;
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
+use std::ops::Range;
 
 /// Bytes of a text that are looked at, per token of the limit; what is beyond is cut anyway.
 const BYTES_PER_TOKEN: usize = 64;
@@ -89,6 +90,25 @@ impl<'m> Inputs<'m> {
             }
         }
         self.at_least_one(tokens)
+    }
+
+    /// Which tokens of [`Inputs::text`] lie in one of the stretches `words` of a text, given in bytes and in order.
+    /// Tokens are counted up to the start and the end of each stretch, since only the vocabulary knows where a token
+    /// stands; where a border is inside a token, a neighbour may count too.
+    pub fn counting(&self, text: &str, words: &[Range<u32>]) -> Vec<bool> {
+        let all = self.text(text);
+        let plain = self.tokens(&self.plain(text));
+        let marks = all.iter().zip(&plain).take_while(|(a, b)| a != b).count().min(1);
+        let before = |at: u32| text.get(..at as usize).map_or(0, |text| self.tokens(&self.plain(text)).len());
+        let mut counting = vec![false; all.len()];
+        for word in words {
+            let from = marks + before(word.start);
+            let to = (marks + before(word.end)).min(counting.len());
+            if let Some(tokens) = counting.get_mut(from..to) {
+                tokens.fill(true);
+            }
+        }
+        counting
     }
 
     /// A query, cut to half of what the marks or the template leave.

@@ -2,8 +2,9 @@
 //!
 //! Owns: the order between requests. Must not know: what a text is.
 
-use super::context::{Context, Shape};
+use super::context::{Context, Pooling, Shape};
 use super::input::Inputs;
+use super::late::Memory;
 use super::turn::{Taken, Turn};
 use super::work::Work;
 use crate::wire::{Wire, cancelled};
@@ -119,6 +120,10 @@ pub struct Shared<'m> {
     pub width: usize,
     /// How texts become its input.
     pub inputs: Inputs<'m>,
+    /// Token vectors made lately.
+    pub memory: Arc<Memory>,
+    /// Whether the model is an encoder; only those are good for late interaction.
+    pub is_encoder: bool,
     /// Threads of each lane.
     pub threads: usize,
     /// The way to the callers.
@@ -129,9 +134,9 @@ pub struct Shared<'m> {
 
 impl<'m> Shared<'m> {
     /// A context for the thread that shares a processor by `turn`; its steps rest if it `gives_way`.
-    pub fn context(&self, gives_way: Option<Arc<Turn>>) -> Result<Context<'m>, EngineError> {
+    pub fn context(&self, pooling: Pooling, gives_way: Option<Arc<Turn>>) -> Result<Context<'m>, EngineError> {
         let _one_at_a_time = self.setting_up.lock().unwrap_or_else(PoisonError::into_inner);
-        Context::new(self.model, self.shape, gives_way)
+        Context::new(self.model, Shape { pooling, ..self.shape }, gives_way)
     }
 }
 
@@ -149,6 +154,8 @@ pub struct Worker<'m, 'l> {
     pub is_express: bool,
     /// Set up when it is first needed.
     pub context: Option<Context<'m>>,
+    /// The same for token vectors: llama.cpp decides about pooling once per context.
+    pub token_context: Option<Context<'m>>,
 }
 
 impl<'m> Worker<'m, '_> {
@@ -182,14 +189,15 @@ impl<'m> Worker<'m, '_> {
         }
         let most = if self.is_express { EXPRESS_TOKENS } else { BULK_TOKENS };
         let batch = work.take(&self.shared.inputs, most.min(self.shared.shape.tokens), self.shared.threads)?;
-        let results = self.context().and_then(|context| context.step(&batch.sequences(), work.job()));
+        let results = self.context(work.is_late()).and_then(|context| context.step(&batch.sequences(), work.job()));
         work.give(&batch, results)
     }
 
-    fn context(&mut self) -> Result<&mut Context<'m>, EngineError> {
-        match &mut self.context {
+    fn context(&mut self, of_tokens: bool) -> Result<&mut Context<'m>, EngineError> {
+        let pooling = if of_tokens { Pooling::Tokens } else { self.shared.shape.pooling };
+        match if of_tokens { &mut self.token_context } else { &mut self.context } {
             Some(context) => Ok(context),
-            none => Ok(none.insert(self.shared.context((!self.is_express).then(|| self.turn.clone()))?)),
+            none => Ok(none.insert(self.shared.context(pooling, (!self.is_express).then(|| self.turn.clone()))?)),
         }
     }
 }

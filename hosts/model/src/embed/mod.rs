@@ -13,6 +13,7 @@
 mod context;
 mod input;
 mod lanes;
+mod late;
 mod serve;
 mod turn;
 mod weights;

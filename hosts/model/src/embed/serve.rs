@@ -6,7 +6,7 @@ use super::context::{Context, Pooling, Shape};
 use super::input::Inputs;
 use super::lanes::{BULK_TOKENS, Lane, Shared, Worker};
 use super::turn::Turn;
-use super::work::Work;
+use super::work::{Task, Work};
 use crate::WORKER_STACK;
 use crate::loaded::Loaded;
 use crate::wire::{Job, Wire};
@@ -76,7 +76,18 @@ fn set_up<'m>(loaded: &'m Loaded, role: Role, wire: &'m Wire) -> Result<(Shared<
     let shape = Shape { tokens, pooling };
     let first = Context::new(&loaded.model, shape, None)?;
     let width = first.width();
-    let shared = Shared { model: &loaded.model, shape, width, inputs, threads, wire, setting_up: Mutex::default() };
+    let (memory, is_encoder) = (Arc::default(), first.is_encoder());
+    let shared = Shared {
+        model: &loaded.model,
+        shape,
+        width,
+        inputs,
+        memory,
+        is_encoder,
+        threads,
+        wire,
+        setting_up: Mutex::default(),
+    };
     Ok((shared, first))
 }
 
@@ -95,8 +106,17 @@ fn start<'scope>(
     for thread in 0..shared.threads {
         let turn = Arc::new(Turn::default());
         let context = first.take();
-        let express = Worker { shared, lane: &lanes.express, turn: turn.clone(), thread, is_express: true, context };
-        let bulk = Worker { shared, lane: &lanes.bulk, turn, thread, is_express: false, context: None };
+        let express = Worker {
+            shared,
+            lane: &lanes.express,
+            turn: turn.clone(),
+            thread,
+            is_express: true,
+            context,
+            token_context: None,
+        };
+        let bulk =
+            Worker { shared, lane: &lanes.bulk, turn, thread, is_express: false, context: None, token_context: None };
         let started = spawn("express", express).and_then(|()| spawn("bulk", bulk));
         started
             .map_err(|error| EngineError::Inference(format!("a thread for embeddings can't be started: {error}")))?;
@@ -105,27 +125,36 @@ fn start<'scope>(
 }
 
 fn accept(job: Job, role: Role, shared: &Shared<'_>, lanes: &Lanes) {
-    let (query, interactive) = match (&*job.body, role) {
-        (ModelRequest::Embed { interactive, .. }, Role::Embedding) => (None, *interactive),
+    let (task, interactive) = match (&*job.body, role) {
+        (ModelRequest::Embed { interactive, .. }, Role::Embedding) => (Task::Vectors, *interactive),
         (ModelRequest::Rerank { query, interactive, .. }, Role::Reranker) => {
-            (Some(shared.inputs.query(query)), *interactive)
+            (Task::Pairs(shared.inputs.query(query)), *interactive)
+        }
+        (ModelRequest::MaxSim { query, words, interactive, .. }, Role::Embedding) if shared.is_encoder => {
+            (Task::Late(shared.memory.clone(), shared.inputs.counting(query, words)), *interactive)
         }
         (ModelRequest::Limits { threads, .. }, _) => {
             // What people wait for is soon done and uses what it can get.
             lanes.bulk.limit(*threads as usize);
             return shared.wire.finish(&job, ModelReply::Limited);
         }
-        (body, _) => return shared.wire.finish(&job, small_or_invalid(body, shared.inputs.vocab())),
+        (body, _) => {
+            if matches!(body, ModelRequest::Trim { .. }) {
+                shared.memory.clear();
+            }
+            return shared.wire.finish(&job, small_or_invalid(body, shared.inputs.vocab()));
+        }
     };
     let job = Arc::new(job);
-    let work = match Work::new(job.clone(), query, shared.width) {
+    let work = match Work::new(job.clone(), task, shared.width) {
         Ok(work) => Arc::new(work),
         Err(error) => return shared.wire.finish(&job, ModelReply::Failed(error)),
     };
     if let Some(reply) = work.reply_to_nothing() {
         return shared.wire.finish(&job, reply);
     }
-    if interactive && work.size() <= EXPRESS_BYTES {
+    // The few documents of a late interaction take longer, but others' texts come in between.
+    if interactive && (work.is_late() || work.size() <= EXPRESS_BYTES) {
         lanes.express.push(work, false);
     } else {
         lanes.bulk.push(work, !interactive);

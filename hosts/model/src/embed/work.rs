@@ -5,6 +5,7 @@
 
 use super::context::MOST_TEXTS;
 use super::input::{Inputs, Query};
+use super::late::{Memory, Tokens};
 use crate::wire::{Job, cancelled};
 use hob_engine::{EngineError, ModelReply, ModelRequest};
 use llama_cpp_2::token::LlamaToken;
@@ -15,16 +16,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const LEAST_TOKENS: usize = 64;
 /// Most bytes of one reply, a little under what a frame of the wire takes.
 const MOST_BYTES: usize = 60 << 20;
+/// Most documents of one request for late interaction: their token vectors are held until it ends.
+const MOST_DOCUMENTS: usize = 64;
 /// Bytes of a text that count for its length; what is beyond is cut anyway.
 const COUNTED: usize = 4096;
 /// What a text counts for besides its bytes: its marks.
 const EACH: usize = 8;
 
+/// What is made of the texts.
+pub enum Task {
+    /// A vector of each.
+    Vectors,
+    /// A score of each with this query, by a classification head.
+    Pairs(Query),
+    /// A score of all but the first, which is the query, by their token vectors; some are remembered. With the
+    /// query's tokens that count.
+    Late(Arc<Memory>, Vec<bool>),
+}
+
 /// A request under way.
 pub struct Work {
     job: Arc<Job>,
-    query: Option<Query>,
-    /// Values that come out for each text.
+    task: Task,
+    /// Values that come out for each text, or for each token of one.
     width: usize,
     /// What a text counts for besides its own bytes.
     each: usize,
@@ -47,6 +61,8 @@ struct State {
     /// Texts without a result.
     missing: usize,
     values: Vec<f32>,
+    /// Of late interaction: each text's.
+    tokens_of: Vec<Option<Arc<Tokens>>>,
     /// The reply is on its way.
     over: bool,
 }
@@ -70,22 +86,30 @@ impl Batch {
 }
 
 impl Work {
-    /// The work that `job` asks for, with its query if it is about pairs. `width` values come out for
-    /// each text.
-    pub fn new(job: Arc<Job>, query: Option<Query>, width: usize) -> Result<Self, EngineError> {
-        let texts = texts(&job.body);
-        if texts.len().saturating_mul(width * size_of::<f32>()) > MOST_BYTES {
-            let most = MOST_BYTES / (width * size_of::<f32>()).max(1);
-            let message = format!("{} texts are too many for one request; send at most {most} at once", texts.len());
+    /// The work that `job` asks for. `width` values come out for each text, or for each token of one.
+    pub fn new(job: Arc<Job>, task: Task, width: usize) -> Result<Self, EngineError> {
+        let count = texts(&job.body).count();
+        let most = match task {
+            Task::Late(..) => MOST_DOCUMENTS + 1,
+            _ => MOST_BYTES / (width * size_of::<f32>()).max(1),
+        };
+        if count > most {
+            let message = format!("{count} texts are too many for one request; send at most {most} at once");
             return Err(EngineError::InvalidArgument(message));
         }
-        let each = EACH + query.as_ref().map_or(0, Query::bytes);
-        let mut order: Vec<usize> = (0..texts.len()).collect();
-        order.sort_by_key(|at| std::cmp::Reverse(counted(&texts[*at])));
-        let bytes_left = texts.iter().map(|text| counted(text) + each).sum();
-        let state = State { missing: order.len(), order, bytes_left, ..State::default() };
-        let spent = AtomicBool::new(texts.is_empty());
-        Ok(Self { query, width, each, spent, state: Mutex::new(state), job })
+        let each = EACH + if let Task::Pairs(query) = &task { query.bytes() } else { 0 };
+        let tokens_of: Vec<Option<Arc<Tokens>>> = match &task {
+            Task::Late(memory, _) => texts(&job.body).map(|text| memory.get(text)).collect(),
+            _ => Vec::new(),
+        };
+        let all: Vec<&str> = texts(&job.body).collect();
+        let is_known = |at: &usize| tokens_of.get(*at).is_some_and(Option::is_some);
+        let mut order: Vec<usize> = (0..count).filter(|at| !is_known(at)).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(counted(all[*at])));
+        let bytes_left = order.iter().map(|at| counted(all[*at]) + each).sum();
+        let spent = AtomicBool::new(order.is_empty());
+        let state = State { missing: order.len(), order, bytes_left, tokens_of, ..State::default() };
+        Ok(Self { task, width, each, spent, state: Mutex::new(state), job })
     }
 
     /// The request.
@@ -95,7 +119,12 @@ impl Work {
 
     /// How many texts it has.
     pub fn texts(&self) -> usize {
-        texts(&self.job.body).len()
+        texts(&self.job.body).count()
+    }
+
+    /// Whether token vectors are wanted, not pooled ones.
+    pub fn is_late(&self) -> bool {
+        matches!(self.task, Task::Late(..))
     }
 
     /// Bytes of the texts that are left, with something for each.
@@ -111,7 +140,7 @@ impl Work {
     /// The next batch of up to `most` tokens, or of one text; smaller towards the end, so that all
     /// of `threads` end together.
     pub fn take(&self, inputs: &Inputs<'_>, most: usize, threads: usize) -> Option<Batch> {
-        let texts = texts(&self.job.body);
+        let texts: Vec<&str> = texts(&self.job.body).collect();
         let mut state = self.lock();
         let most = state.share(threads).clamp(LEAST_TOKENS.min(most), most);
         let mut batch = Batch::default();
@@ -120,10 +149,10 @@ impl Work {
                 Some(spare) => spare,
                 None => {
                     let Some(&which) = state.order.get(state.next) else { break };
-                    let text = &texts[which];
-                    let tokens = match &self.query {
-                        Some(query) => inputs.pair(query, text),
-                        None => inputs.text(text),
+                    let text = texts[which];
+                    let tokens = match &self.task {
+                        Task::Pairs(query) => inputs.pair(query, text),
+                        Task::Vectors | Task::Late(..) => inputs.text(text),
                     };
                     state.took(counted(text) + self.each, tokens.len());
                     (which, tokens)
@@ -149,12 +178,12 @@ impl Work {
             Ok(None) => return self.end(cancelled(&self.job.body)),
             Err(error) => return self.end(ModelReply::Failed(error)),
         };
+        if let Task::Late(memory, _) = &self.task {
+            return self.give_tokens(batch, &values, memory);
+        }
         let mut rows = Vec::with_capacity(batch.texts.len());
         for (which, row) in batch.texts.iter().zip(values.chunks_exact(self.width.max(1))) {
-            let Some(row) = self.result(row) else {
-                let reason = "an embedding failed: the model gives something that is no number".into();
-                return self.end(ModelReply::Failed(EngineError::Inference(reason)));
-            };
+            let Some(row) = self.result(row) else { return self.end(no_number()) };
             rows.push((*which, row));
         }
         let mut state = self.lock();
@@ -176,9 +205,48 @@ impl Work {
         self.end(self.reply(values))
     }
 
-    /// The reply to a request without texts.
+    /// The same for token vectors: a row for each token of each text.
+    fn give_tokens(&self, batch: &Batch, values: &[f32], memory: &Memory) -> Option<ModelReply> {
+        let texts: Vec<&str> = texts(&self.job.body).collect();
+        let mut rest = values;
+        let mut made = Vec::with_capacity(batch.texts.len());
+        for (which, tokens) in batch.texts.iter().zip(&batch.tokens) {
+            let (rows, others) = rest.split_at((tokens.len() * self.width).min(rest.len()));
+            rest = others;
+            let Some(tokens) = Tokens::of(rows, self.width) else { return self.end(no_number()) };
+            let tokens = Arc::new(tokens);
+            // A query is seldom asked twice.
+            if *which > 0 {
+                memory.put(texts[*which], tokens.clone());
+            }
+            made.push((*which, tokens));
+        }
+        let mut state = self.lock();
+        if state.over {
+            return None;
+        }
+        for (which, tokens) in made {
+            state.tokens_of[which] = Some(tokens);
+            state.missing -= 1;
+        }
+        if state.missing > 0 {
+            return None;
+        }
+        let all = std::mem::take(&mut state.tokens_of);
+        drop(state);
+        self.end(ModelReply::Scores(self.scores(&all)))
+    }
+
+    /// The reply to a request that leaves nothing to compute.
     pub fn reply_to_nothing(&self) -> Option<ModelReply> {
-        if self.lock().order.is_empty() { self.end(self.reply(Vec::new())) } else { None }
+        let state = self.lock();
+        if !state.order.is_empty() {
+            return None;
+        }
+        let reply =
+            if self.is_late() { ModelReply::Scores(self.scores(&state.tokens_of)) } else { self.reply(Vec::new()) };
+        drop(state);
+        self.end(reply)
     }
 
     /// Ends the request with `reply`, unless it has ended.
@@ -189,22 +257,31 @@ impl Work {
     }
 
     fn reply(&self, values: Vec<f32>) -> ModelReply {
-        match self.query {
-            Some(_) => ModelReply::Scores(values),
-            None => ModelReply::Vectors { dim: self.width as u32, values },
+        match self.task {
+            Task::Vectors => ModelReply::Vectors { dim: self.width as u32, values },
+            Task::Pairs(_) | Task::Late(..) => ModelReply::Scores(values),
         }
+    }
+
+    /// The first text against each of the others, by token vectors.
+    fn scores(&self, tokens_of: &[Option<Arc<Tokens>>]) -> Vec<f32> {
+        let (Task::Late(_, count), Some((Some(query), documents))) = (&self.task, tokens_of.split_first()) else {
+            return vec![0.0; tokens_of.len().max(1) - 1];
+        };
+        let score = |document: &Option<Arc<Tokens>>| document.as_ref().map_or(0.0, |d| query.max_sim(d, count));
+        documents.iter().map(score).collect()
     }
 
     /// A vector at length one, or the first output of a classification head.
     fn result(&self, row: &[f32]) -> Option<Vec<f32>> {
-        match self.query {
-            Some(_) => row.first().filter(|score| score.is_finite()).map(|score| vec![*score]),
-            None => unit(row),
+        match self.task {
+            Task::Pairs(_) => row.first().filter(|score| score.is_finite()).map(|score| vec![*score]),
+            Task::Vectors | Task::Late(..) => unit(row),
         }
     }
 
     fn result_width(&self) -> usize {
-        if self.query.is_some() { 1 } else { self.width }
+        if matches!(self.task, Task::Pairs(_)) { 1 } else { self.width }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -230,13 +307,21 @@ impl State {
     }
 }
 
-/// What a request wants to have embedded or scored.
-fn texts(body: &ModelRequest) -> &[String] {
-    match body {
-        ModelRequest::Embed { texts, .. } => texts,
-        ModelRequest::Rerank { documents, .. } => documents,
-        _ => &[],
-    }
+/// What a request wants to have embedded or scored; of late interaction the query comes first.
+fn texts(body: &ModelRequest) -> impl Iterator<Item = &str> {
+    let (first, rest): (Option<&String>, &[String]) = match body {
+        ModelRequest::Embed { texts, .. } => (None, texts),
+        ModelRequest::Rerank { documents, .. } => (None, documents),
+        ModelRequest::MaxSim { query, documents, .. } => (Some(query), documents),
+        _ => (None, &[]),
+    };
+    first.into_iter().chain(rest).map(String::as_str)
+}
+
+fn no_number() -> ModelReply {
+    ModelReply::Failed(EngineError::Inference(
+        "an embedding failed: the model gives something that is no number".into(),
+    ))
 }
 
 fn counted(text: &str) -> usize {
