@@ -254,7 +254,7 @@ async fn a_measurement_takes_its_room_from_idle_models_and_gives_it_back() {
     let Some(models) = models() else { return };
     let scene = Scene::bus_only(Some(&models)).expect("a scene");
     // Room for one process with this model, not for two.
-    std::fs::write(scene.folder().join("config/hob/hob.toml"), "[memory]\nbudget_mib = 420\n").expect("written");
+    std::fs::write(scene.folder().join("config/hob/hob.toml"), "[memory]\nbudget_mib = 360\n").expect("written");
     let mut scene = scene;
     scene.start_daemon().await.expect("a daemon");
     scene.hob_json(&["model", "load", MODEL]).expect("loaded");

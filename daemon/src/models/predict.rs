@@ -36,6 +36,11 @@ pub struct Need {
 }
 
 impl Need {
+    /// The same for a model that held so much when it was last used: what it took besides is part of that.
+    fn corrected(self, held: u64) -> Self {
+        Self { expected: held, headroom: self.total().saturating_sub(held) }
+    }
+
     /// What has to be free for it.
     pub fn total(&self) -> u64 {
         self.expected + self.headroom
@@ -107,7 +112,7 @@ impl Measured {
     pub fn need(&self, entry: &Entry, context: u32) -> Need {
         let estimate = estimate(entry, context);
         let known = self.bytes.lock().unwrap_or_else(PoisonError::into_inner).get(&key(entry, context)).copied();
-        Need { expected: known.unwrap_or(estimate.expected), ..estimate }
+        known.map_or(estimate, |known| estimate.corrected(known))
     }
 
     /// Remembers what a model held.
@@ -127,4 +132,16 @@ impl Measured {
 
 fn key(entry: &Entry, context: u32) -> String {
     format!("{}:{context}", entry.fingerprint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_model_held_includes_what_it_took_while_it_worked() {
+        let estimate = Need { expected: 500, headroom: 48 };
+        assert_eq!(estimate.corrected(583).total(), 583);
+        assert_eq!(estimate.corrected(510), Need { expected: 510, headroom: 38 });
+    }
 }
