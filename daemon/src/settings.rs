@@ -337,7 +337,7 @@ mod tests {
             ("[cache]\nmemory_mib = 70000\n", "line 2: cache.memory_mib = 70000 must lie between 0"),
             ("[cache]\n\ndisk_mib = 0\n", "line 3: cache.disk_mib = 0 must lie between 1"),
             ("[models\n", "line 1"),
-            ("[index]\nexclude_names = [\"a[\"]\n", "line 2: \"a[\" is no pattern"),
+            ("[index]\nexclude_names = [\"{a\"]\n", "line 2: \"{a\" is no pattern"),
         ] {
             let error = Settings::parse(text).expect_err(text);
             assert!(error.contains(expected), "{text:?}: {error}");

@@ -610,7 +610,7 @@ mod tests {
         let rules = Rules::new(vec![root.clone()], vec![]).without(&patterns);
         assert_eq!(files(&rules, &root), ["b/d.txt"]);
         assert!(!rules.wants(&root.join("Private/e.txt"), false));
-        assert!(pattern_problem("*.iso").is_none() && pattern_problem("a[").is_some());
+        assert!(pattern_problem("*.iso").is_none() && pattern_problem("{a").is_some());
     }
 
     #[test]

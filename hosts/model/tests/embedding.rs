@@ -184,8 +184,10 @@ async fn token_vectors_put_the_passage_that_answers_first() {
     assert_eq!(all.len(), 4);
     assert!(all[1] > all[2] && all[2] > all[0], "{all:?}");
     assert!(all.iter().all(|score| (-1.0..=1.01).contains(score)), "{all:?}");
-    // Remembered texts give the same, and words that don't count change it.
-    assert_eq!(scores(host.ask(ask(Vec::new())).await.unwrap()), all);
+    // Remembered texts give the same but for rounding (the query is evaluated alone then), and words that don't count
+    // change it.
+    let again = scores(host.ask(ask(Vec::new())).await.unwrap());
+    assert!(again.iter().zip(&all).all(|(again, first)| (again - first).abs() < 5e-3), "{again:?} {all:?}");
     let telling = scores(host.ask(ask(vec![13..19, 20..28])).await.unwrap());
     assert!(telling != all && telling[1] > telling[2], "{telling:?}");
     let none = ModelRequest::MaxSim { query: query.into(), words: vec![], documents: vec![], interactive: true };

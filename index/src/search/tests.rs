@@ -261,7 +261,7 @@ fn letters() -> Desk {
         ("/h/mail/one.eml", "en", &["The gas boiler was repaired."], "Ana Souza", "2026-01-10"),
         ("/h/mail/two.eml", "en", &["The boiler runs on gas now."], "Rui Costa", "2026-02-20T08:00:00Z"),
         ("/h/notes/three.txt", "en", &["Boiler and gas meter: summer readings."], "", ""),
-        ("/h/notes/four.TXT", "pt", &["A caldeira a gás foi reparada."], "Ana Costa", "2024-05-01"),
+        ("/h/notes/four.TXT", "pt", &["A caldeira foi reparada."], "Ana Costa", "2024-05-01"),
     ])
 }
 
