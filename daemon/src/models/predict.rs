@@ -36,9 +36,12 @@ pub struct Need {
 }
 
 impl Need {
-    /// The same for a model that held so much when it was last used: what it took besides is part of that.
-    fn corrected(self, held: u64) -> Self {
-        Self { expected: held, headroom: self.total().saturating_sub(held) }
+    /// The same for a model that held so much when it was last used: what it took besides is part of that. What goes
+    /// beyond it are up to so many bytes of evaluated prompts, which are given back when somebody needs the room.
+    fn corrected(self, held: u64, prompts: u64) -> Self {
+        let total = self.total();
+        let held = if held > total { held.saturating_sub(prompts).max(total) } else { held };
+        Self { expected: held, headroom: total.saturating_sub(held) }
     }
 
     /// What has to be free for it.
@@ -98,21 +101,24 @@ pub fn rewriting(entry: &Entry) -> Need {
 /// What models have needed on this machine, by weights and context.
 pub struct Measured {
     file: Option<PathBuf>,
+    /// Most bytes of evaluated prompts that a model keeps.
+    prompts: u64,
     bytes: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Measured {
-    /// Reads what is stored in `file`; `None` remembers nothing over restarts.
-    pub fn open(file: Option<PathBuf>) -> Self {
+    /// Reads what is stored in `file`; `None` remembers nothing over restarts. Models keep up to `prompts` bytes of
+    /// evaluated prompts.
+    pub fn open(file: Option<PathBuf>, prompts: u64) -> Self {
         let bytes = file.as_deref().map(json_file::read).unwrap_or_default();
-        Self { file, bytes: Mutex::new(bytes) }
+        Self { file, prompts, bytes: Mutex::new(bytes) }
     }
 
     /// The estimate, or what was measured when it was last used with this context.
     pub fn need(&self, entry: &Entry, context: u32) -> Need {
         let estimate = estimate(entry, context);
         let known = self.bytes.lock().unwrap_or_else(PoisonError::into_inner).get(&key(entry, context)).copied();
-        known.map_or(estimate, |known| estimate.corrected(known))
+        known.map_or(estimate, |known| estimate.corrected(known, self.prompts))
     }
 
     /// Remembers what a model held.
@@ -141,7 +147,9 @@ mod tests {
     #[test]
     fn what_a_model_held_includes_what_it_took_while_it_worked() {
         let estimate = Need { expected: 500, headroom: 48 };
-        assert_eq!(estimate.corrected(583).total(), 583);
-        assert_eq!(estimate.corrected(510), Need { expected: 510, headroom: 38 });
+        assert_eq!(estimate.corrected(583, 0).total(), 583);
+        assert_eq!(estimate.corrected(510, 64), Need { expected: 510, headroom: 38 });
+        // Prompts are given back when the room is needed.
+        assert_eq!((estimate.corrected(583, 20).total(), estimate.corrected(583, 64).total()), (563, 548));
     }
 }

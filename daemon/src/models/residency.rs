@@ -99,7 +99,7 @@ impl Models {
     /// Looks at the folders; loads nothing.
     pub fn new(how: Residency, checks: Checks, decisions: Arc<Decisions>) -> Self {
         let models = Self {
-            measured: Measured::open(how.measured.clone()),
+            measured: Measured::open(how.measured.clone(), how.cache.memory_bytes),
             limits: HostLimits::new(how.threads),
             how,
             slots: Mutex::default(),
