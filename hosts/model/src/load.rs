@@ -54,7 +54,7 @@ impl Load {
 
     /// How many others are busy.
     pub fn others(&self) -> u32 {
-        if self.busy == Some(false) || self.is_unsure() {
+        if self.busy == Some(false) {
             return 0;
         }
         self.looks.iter().copied().min().unwrap_or(0)
@@ -183,9 +183,9 @@ mod tests {
         assert_eq!([0, 3, 0, 0].map(|others| look(&mut load, others)), [0, 0, 0, 0]);
         assert_eq!([1, 1, 2, 1, 1].map(|others| look(&mut load, others)), [0, 0, 0, 1, 1]);
         assert_eq!([0, 0].map(|others| look(&mut load, others)), [0, 0]);
-        // After a pause, the first look is only a reason to look again soon.
+        // After a pause, the first look counts, and is a reason to look again soon.
         load.note(start + Duration::from_secs(9), 2);
-        assert_eq!((load.others(), load.is_unsure()), (0, true));
+        assert_eq!((load.others(), load.is_unsure()), (2, true));
         load.note(start + Duration::from_millis(9_040), 1);
         assert_eq!((load.others(), load.is_unsure()), (1, false));
         load.note(start + Duration::from_secs(19), 0);

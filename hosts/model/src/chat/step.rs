@@ -16,8 +16,8 @@ use hob_engine::{EngineError, Finish, ModelReply, ModelRequest, Priority};
 use llama_cpp_2::vocab::LlamaVocab;
 use std::time::Instant;
 
-/// Tokens of a step that is to show how busy the machine is.
-const PROBE: usize = 16;
+/// Tokens of a step that is to show how busy the machine is; few, because it uses no more threads than seem free.
+const PROBE: usize = 8;
 
 /// What one context does in a step.
 struct Batch {
