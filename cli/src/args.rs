@@ -160,7 +160,6 @@ mod tests {
             "hob ask --lora-scale 1 x",
             "hob search -n 0 x",
             "hob search --mode psychic x",
-            "hob index add",
             "hob translate a.txt",
             "hob model load",
             "hob skill call org.hob.clock",
