@@ -34,7 +34,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! [`skill`] and [`Parameters`] write what could be written by hand: an implementation of [`Skill`], the schemas that
+//! [`macro@skill`] and [`macro@Parameters`] write what could be written by hand: an implementation of [`Skill`], the schemas that
 //! [`schema::compare`] holds against the manifest, and [`export_skill!`].
 //!
 //! What a call may want of hob is on its [`Context`]: [`Context::model`], [`Context::index`], [`Context::settings`],
