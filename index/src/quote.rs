@@ -74,8 +74,7 @@ impl Quoter {
         }
         let (folder, kind, hidden) = (scope.folder.clone(), scope.kind.clone(), scope.hidden.clone());
         let filter = Filter { folder, kind, hidden, ..Filter::default() };
-        let mut ranking = search::rank(stores, question, &filter, Mode::Hybrid)?;
-        search::look_closely(stores, question, &mut ranking)?;
+        let ranking = search::rank(stores, question, &filter, Mode::Hybrid)?;
         let best = &ranking.list[..ranking.list.len().min(PASSAGES)];
         let ids: Vec<_> = best.iter().map(|r| r.id).collect();
         let passages = stores.lexical.passages(&ids)?;

@@ -106,7 +106,7 @@ pub fn search(stores: &Stores<'_>, query: &Query) -> Result<Found, IndexError> {
 }
 
 /// Compares the best passages with the query token by token, where there is an embedder for it; says how many.
-pub(crate) fn look_closely(stores: &Stores<'_>, text: &str, ranking: &mut Ranking) -> Result<usize, IndexError> {
+fn look_closely(stores: &Stores<'_>, text: &str, ranking: &mut Ranking) -> Result<usize, IndexError> {
     let Some((info, _)) = &ranking.question else { return Ok(0) };
     rerank::rerank(stores, info, text, ranking.language, &mut ranking.list)
 }
