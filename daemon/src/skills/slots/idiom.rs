@@ -1,36 +1,15 @@
-//! Spans of time that the rules of the `duckling` crate miss: half hours in words, and "in …" of languages whose rules
-//! know a duration but not its use as a point in time.
+//! What the rules of the `duckling` crate miss in languages that [`super::spoken`] has no table for: half hours in words,
+//! and "in …" where the rules know a duration but not its use as a point in time.
 
 use crate::skills::router::text::{fold, words};
 use std::ops::Range;
 
 /// Language, folded phrase, seconds. Longer phrases stand first.
 const SPANS: &[(&str, &str, i64)] = &[
-    ("pt", "tres quartos de hora", 2_700),
-    ("pt", "um quarto de hora", 900),
-    ("pt", "uma hora e meia", 5_400),
-    ("pt", "meia hora", 1_800),
-    ("es", "tres cuartos de hora", 2_700),
-    ("es", "un cuarto de hora", 900),
-    ("es", "una hora y media", 5_400),
-    ("es", "media hora", 1_800),
-    ("de", "eine dreiviertel stunde", 2_700),
-    ("de", "eine dreiviertelstunde", 2_700),
-    ("de", "eine viertelstunde", 900),
-    ("de", "einer viertelstunde", 900),
-    ("de", "eineinhalb stunden", 5_400),
-    ("de", "anderthalb stunden", 5_400),
-    ("de", "einer halben stunde", 1_800),
-    ("de", "eine halbe stunde", 1_800),
     ("fr", "trois quarts d'heure", 2_700),
     ("fr", "un quart d'heure", 900),
     ("fr", "une heure et demie", 5_400),
     ("fr", "une demi heure", 1_800),
-    ("zh", "一 个 半 小 时", 5_400),
-    ("zh", "两 个 半 小 时", 9_000),
-    ("zh", "半 个 小 时", 1_800),
-    ("zh", "半 小 时", 1_800),
-    ("zh", "一 刻 钟", 900),
 ];
 
 /// What makes a duration a point in time, standing right before it (folded).
@@ -68,17 +47,7 @@ pub fn as_point(text: &str, range: &Range<usize>) -> Option<Range<usize>> {
 }
 
 /// Language, folded words right after a time of day, minutes they add.
-const HALVES: &[(&str, &str, i64)] = &[
-    ("pt", "e meia", 30),
-    ("pt", "e um quarto", 15),
-    ("es", "y media", 30),
-    ("es", "y cuarto", 15),
-    ("fr", "et demie", 30),
-    ("fr", "et quart", 15),
-    ("it", "e mezza", 30),
-    ("zh", "半", 30),
-    ("zh", "一 刻", 15),
-];
+const HALVES: &[(&str, &str, i64)] = &[("fr", "et demie", 30), ("fr", "et quart", 15), ("it", "e mezza", 30)];
 
 /// Language and folded word for tomorrow.
 const TOMORROW: &[(&str, &str)] =

@@ -7,6 +7,7 @@ mod choice;
 mod free;
 mod idiom;
 mod schema;
+mod spoken;
 mod typed;
 
 use super::router::text::{Word, is_unspaced, words};
@@ -79,6 +80,25 @@ pub fn fill(text: &str, language: &str, now: &ZonedDateTime, parameters: &Value,
     typed::fill(&mut request, &slots, &examples, &frame);
     free::fill(&mut request, &slots, &examples, &frame);
     collect(request, &slots)
+}
+
+/// The value of one parameter in a reply to the question for it, where fewer words will do than in a request: "seven"
+/// is a time of day, and of free text all of it is the value.
+pub fn reply(
+    text: &str,
+    language: &str,
+    now: &ZonedDateTime,
+    (parameters, name): (&Value, &str),
+    examples: &[Annotated],
+) -> Option<Value> {
+    let text = &text[..boundary(text, READ_BYTES)];
+    let slot = schema::slots(parameters).into_iter().find(|slot| slot.name == name)?;
+    let read = |text: &str| fill(text, language, now, parameters, examples).arguments.remove(name);
+    match slot.kind {
+        Kind::Free => Some(text.trim().trim_end_matches(['.', '!', '。'])).filter(|t| !t.is_empty()).map(Value::from),
+        Kind::Datetime => read(text).or_else(|| read(&spoken::as_time(text, language))),
+        _ => read(text),
+    }
 }
 
 /// The last place at or before this one that does not cut a character.

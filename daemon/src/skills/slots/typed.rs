@@ -1,13 +1,14 @@
-//! Durations, points in time and numbers, by the rules of the `duckling` crate.
+//! Durations, points in time and numbers: by the own grammar of [`super::spoken`], and where that finds nothing by the
+//! rules of the `duckling` crate.
 //!
 //! The rules of a language are built on first use and stay: English durations take about 7 MB, English points in time
 //! about 22 MB. So only what the intent declares is looked for.
 
 use super::schema::{Kind, Slot};
-use super::{Annotated, Frame, Request, affinity, affinity_after, assign, idiom, word_after, word_before};
+use super::{Annotated, Frame, Request, affinity, affinity_after, assign, idiom, spoken, word_after, word_before};
 use crate::skills::router::text::is_unspaced;
 use duckling::{Context, DimensionKind, DimensionValue, Entity, Grain, Lang, Locale, Options, TimePoint, TimeValue};
-use jiff::{SignedDuration, Span, Timestamp, ToSpan, ZonedDateTime, civil::DateTime};
+use jiff::{Span, Timestamp, ToSpan, ZonedDateTime, civil::DateTime};
 use serde_json::{Number, Value};
 use std::ops::Range;
 
@@ -23,16 +24,16 @@ pub fn warm_up(language: &str, now: &ZonedDateTime) {
 pub fn fill(request: &mut Request<'_>, slots: &[Slot], examples: &[Annotated], frame: &Frame) {
     let declared = |kind: Kind| slots.iter().any(|s| s.kind == kind);
     if declared(Kind::Duration) {
-        let mut found = durations(request, slots);
+        let mut found = durations(request);
         found.retain(|(range, _)| !frame.holds(&request.text[range.clone()]));
         if declared(Kind::Datetime) && !found.is_empty() {
-            let times = entities(request.text, request.language, request.now, DimensionKind::Time);
+            let times = times(request);
             let within_time = |r: &Range<usize>| {
                 times.iter().any(|t| t.start < r.end && r.start < t.end) || idiom::as_point(request.text, r).is_some()
             };
             found.retain(|(range, _)| !within_time(range) || is_span(request, slots, range, examples));
         }
-        let spans = found.into_iter().map(|(range, seconds)| (range, Value::from(iso_duration(seconds)))).collect();
+        let spans = found.into_iter().map(|(range, span)| (range, Value::from(span.iso()))).collect();
         assign(request, slots, &Kind::Duration, spans, examples);
     }
     if declared(Kind::Datetime) {
@@ -106,38 +107,63 @@ fn is_single_letter(body: &str) -> bool {
     matches!((chars.next(), chars.next()), (Some(c), None) if !c.is_numeric() && !is_unspaced(c))
 }
 
-fn durations(request: &Request<'_>, slots: &[Slot]) -> Vec<(Range<usize>, i64)> {
-    if let Some(found) = idiom::span(request.text, request.language) {
-        return vec![found];
+/// Where the request names points in time.
+fn times(request: &Request<'_>) -> Vec<Range<usize>> {
+    let own = spoken::moments(request.text, request.language, request.now.datetime());
+    if own.is_empty() {
+        let read = entities(request.text, request.language, request.now, DimensionKind::Time);
+        return read.into_iter().map(|e| e.start..e.end).collect();
     }
-    let seconds = |e: &Entity| match e.value {
-        DimensionValue::Duration { normalized_seconds, .. } if normalized_seconds > 0 => {
-            Some((e.start..e.end, normalized_seconds))
+    own.into_iter().map(|(range, _)| range).collect()
+}
+
+/// Spans of time by the own grammar, else by the crate's rules.
+fn durations(request: &Request<'_>) -> Vec<(Range<usize>, spoken::Span)> {
+    let own = spoken::spans(request.text, request.language);
+    if !own.is_empty() {
+        return own;
+    }
+    if let Some((range, seconds)) = idiom::span(request.text, request.language) {
+        return vec![(range, spoken::Span { months: 0, seconds })];
+    }
+    let span = |e: &Entity| match e.value {
+        DimensionValue::Duration { normalized_seconds: seconds, .. } if seconds > 0 => {
+            Some((e.start..e.end, spoken::Span { months: 0, seconds }))
         }
         _ => None,
     };
-    let read = |language| -> Vec<_> {
-        entities(request.text, language, request.now, DimensionKind::Duration).iter().filter_map(seconds).collect()
-    };
-    let found = read(request.language);
-    // A language taken for another one must not cost the value that the call needs.
-    let needed = slots.iter().any(|s| s.required && s.kind == Kind::Duration);
-    if found.is_empty() && needed && request.language != "en" { read("en") } else { found }
-}
-
-/// `PT1H30M`; whole days as `P2D`.
-fn iso_duration(seconds: i64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    if rest == 0 && days > 0 {
-        return format!("P{days}D");
-    }
-    let (hours, minutes, seconds) = (seconds / 3_600, seconds % 3_600 / 60, seconds % 60);
-    let part = |n: i64, unit: &str| if n == 0 { String::new() } else { format!("{n}{unit}") };
-    format!("PT{}{}{}", part(hours, "H"), part(minutes, "M"), part(seconds, "S"))
+    let read = entities(request.text, request.language, request.now, DimensionKind::Duration);
+    let ruled: Vec<_> = read.iter().filter_map(span).collect();
+    // A language taken for another one must not cost the value.
+    if ruled.is_empty() { spoken::spans(request.text, "en") } else { ruled }
 }
 
 /// Points in time in the request's order, each as a local date and time.
 fn points(request: &Request<'_>, slots: &[Slot]) -> Vec<(Range<usize>, Value)> {
+    let now = request.now.datetime();
+    let mut found = spoken::moments(&masked(request), request.language, now);
+    if found.is_empty() {
+        found = ruled(request, slots);
+    }
+    if found.is_empty() {
+        found = points_ahead(request);
+    }
+    if found.is_empty() {
+        // A language taken for another one must not cost the value.
+        found = spoken::moments(&masked(request), "en", now);
+    }
+    found.sort_by_key(|(range, _)| range.start);
+    // "45 days from today": today is the span's, not a date of its own.
+    found.retain(|(_, at)| request.taken.is_empty() || at.date() != now.date());
+    let past = slots.iter().any(|s| s.kind == Kind::Datetime && s.past) || idiom::looks_back(request.text);
+    let shown = |at: DateTime| {
+        Value::from((if past { not_after(at, now) } else { at }).strftime("%Y-%m-%dT%H:%M:%S").to_string())
+    };
+    found.into_iter().map(|(range, at)| (range, shown(at))).collect()
+}
+
+/// Points in time by the crate's rules.
+fn ruled(request: &Request<'_>, slots: &[Slot]) -> Vec<(Range<usize>, DateTime)> {
     let wanted = slots.iter().filter(|s| s.kind == Kind::Datetime).count();
     let today = request.now.datetime().date().to_datetime(jiff::civil::Time::midnight());
     let mut found = Vec::new();
@@ -159,18 +185,7 @@ fn points(request: &Request<'_>, slots: &[Slot]) -> Vec<(Range<usize>, Value)> {
             (None, None) => {}
         }
     }
-    if found.is_empty() {
-        found = points_ahead(request, slots);
-    }
-    found.sort_by_key(|(range, _)| range.start);
-    let now = request.now.datetime();
-    // "45 days from today": today is the span's, not a date of its own.
-    found.retain(|(_, at)| request.taken.is_empty() || at.date() != now.date());
-    let past = slots.iter().any(|s| s.kind == Kind::Datetime && s.past) || idiom::looks_back(request.text);
-    let shown = |at: DateTime| {
-        Value::from((if past { not_after(at, now) } else { at }).strftime("%Y-%m-%dT%H:%M:%S").to_string())
-    };
-    found.into_iter().map(|(range, at)| (range, shown(at))).collect()
+    found
 }
 
 /// The text with blanks for what is taken, at the same places, and for "since", after which the rules count from an
@@ -209,12 +224,12 @@ fn corrected(request: &Request<'_>, range: Range<usize>, at: DateTime) -> (Range
 }
 
 /// Durations that the words beside them make points in time.
-fn points_ahead(request: &Request<'_>, slots: &[Slot]) -> Vec<(Range<usize>, DateTime)> {
-    let point = |(range, seconds): (Range<usize>, i64)| {
-        let at = request.now.checked_add(SignedDuration::from_secs(seconds)).ok()?.datetime();
-        Some((idiom::as_point(request.text, &range)?, at))
+fn points_ahead(request: &Request<'_>) -> Vec<(Range<usize>, DateTime)> {
+    let now = request.now.datetime();
+    let point = |(range, span): (Range<usize>, spoken::Span)| {
+        Some((idiom::as_point(request.text, &range)?, span.after(now, 1)?))
     };
-    durations(request, slots).into_iter().filter_map(point).collect()
+    durations(request).into_iter().filter_map(point).collect()
 }
 
 /// First and last point of a time expression, the last one inclusive.

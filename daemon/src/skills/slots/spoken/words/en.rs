@@ -1,0 +1,97 @@
+//! English.
+
+use super::{Feast, Lexicon, Part, Unit, Which, strong, weak};
+
+#[rustfmt::skip] // One entry a line would hide the table.
+pub static WORDS: Lexicon = Lexicon {
+    code: "en",
+    numbers: &[
+        ("zero", 0), ("oh", 0), ("one", 1), ("two", 2), ("three", 3), ("four", 4), ("five", 5), ("six", 6), ("seven", 7),
+        ("eight", 8), ("nine", 9), ("ten", 10), ("eleven", 11), ("twelve", 12), ("thirteen", 13), ("fourteen", 14),
+        ("fifteen", 15), ("sixteen", 16), ("seventeen", 17), ("eighteen", 18), ("nineteen", 19), ("twenty", 20),
+        ("thirty", 30), ("forty", 40), ("fourty", 40), ("fifty", 50), ("sixty", 60), ("seventy", 70), ("eighty", 80),
+        ("ninety", 90), ("hundred", 100),
+    ],
+    joints: &["and"],
+    ordinals: &[
+        ("first", 1), ("second", 2), ("third", 3), ("fourth", 4), ("fifth", 5), ("sixth", 6), ("seventh", 7),
+        ("eighth", 8), ("ninth", 9), ("tenth", 10), ("eleventh", 11), ("twelfth", 12), ("thirteenth", 13),
+        ("fourteenth", 14), ("fifteenth", 15), ("sixteenth", 16), ("seventeenth", 17), ("eighteenth", 18),
+        ("nineteenth", 19), ("twentieth", 20), ("thirtieth", 30),
+    ],
+    ordinal_endings: &["st", "nd", "rd", "th"],
+    units: &[
+        ("s", Unit::Second), ("sec", Unit::Second), ("secs", Unit::Second), ("second", Unit::Second),
+        ("seconds", Unit::Second), ("min", Unit::Minute), ("mins", Unit::Minute), ("minute", Unit::Minute),
+        ("minutes", Unit::Minute), ("h", Unit::Hour), ("hr", Unit::Hour), ("hrs", Unit::Hour), ("hour", Unit::Hour),
+        ("hours", Unit::Hour), ("day", Unit::Day), ("days", Unit::Day), ("week", Unit::Week), ("weeks", Unit::Week),
+        ("month", Unit::Month), ("months", Unit::Month), ("year", Unit::Year), ("years", Unit::Year),
+    ],
+    one: &["a", "an", "one whole", "a single", "another"],
+    spans: &[
+        ("half an hour", 1_800), ("half a hour", 1_800), ("half hour", 1_800), ("a half hour", 1_800),
+        ("quarter of an hour", 900), ("a quarter of an hour", 900), ("quarter hour", 900), ("a quarter hour", 900),
+        ("three quarters of an hour", 2_700), ("three quarter hour", 2_700), ("half a minute", 30),
+        ("half minute", 30), ("half a day", 43_200), ("an hour and a quarter", 4_500), ("a fortnight", 1_209_600),
+        ("an hour and three quarters", 6_300), ("a couple of minutes", 120), ("a couple of hours", 7_200),
+        ("a couple minutes", 120), ("a couple hours", 7_200), ("a couple of days", 172_800),
+        ("a couple of weeks", 1_209_600), ("two fortnights", 2_419_200),
+    ],
+    half_before: &["and a half"],
+    half_after: &["and a half"],
+    and: &["and"],
+    clocks: &[
+        strong("half past H", 30, 0), strong("quarter past H", 15, 0), strong("a quarter past H", 15, 0),
+        strong("quarter to H", -15, 0), strong("a quarter to H", -15, 0), strong("quarter of H", -15, 0),
+        strong("quarter after H", 15, 0), strong("M past H", 0, 1), strong("M minutes past H", 0, 1),
+        strong("M after H", 0, 1), weak("M to H", 0, -1), strong("M minutes to H", 0, -1), strong("M before H", 0, -1),
+        strong("H o'clock", 0, 0), strong("H oclock", 0, 0), strong("H am", 0, 0), strong("H pm", 720, 0),
+        strong("H a m", 0, 0), strong("H p m", 720, 0), weak("H M", 0, 1), weak("H oh M", 0, 1), weak("H", 0, 0),
+    ],
+    named: &[("noon", 720), ("midday", 720), ("midnight", 1_440)],
+    after_noon: &[],
+    at: &["at", "by", "for", "around", "about", "until", "from", "at about", "at around", "to", "on", "before"],
+    clock_words: &["o'clock", "hours", "h"],
+    parts: &[
+        ("am", Part::Morning), ("a m", Part::Morning), ("pm", Part::Afternoon), ("p m", Part::Afternoon),
+        ("in the morning", Part::Morning), ("this morning", Part::Morning), ("morning", Part::Morning),
+        ("in the afternoon", Part::Afternoon), ("this afternoon", Part::Afternoon), ("afternoon", Part::Afternoon),
+        ("in the evening", Part::Evening), ("this evening", Part::Tonight), ("evening", Part::Evening),
+        ("at night", Part::Night), ("night", Part::Night), ("tonight", Part::Tonight),
+    ],
+    days: &[
+        ("today", 0), ("tomorrow", 1), ("the day after tomorrow", 2), ("day after tomorrow", 2), ("yesterday", -1),
+        ("the day before yesterday", -2), ("day before yesterday", -2), ("a week from today", 7),
+        ("a week from tomorrow", 8), ("tmrw", 1), ("tomorow", 1), ("tommorow", 1), ("tommorrow", 1),
+    ],
+    weekdays: &[
+        ("monday", 0), ("tuesday", 1), ("wednesday", 2), ("thursday", 3), ("friday", 4), ("saturday", 5), ("sunday", 6),
+        ("mon", 0), ("tue", 1), ("wed", 2), ("thu", 3), ("fri", 4), ("sat", 5), ("sun", 6),
+    ],
+    which_before: &[
+        ("next", Which::NextWeek), ("this", Which::Coming), ("this coming", Which::Coming), ("coming", Which::Coming),
+        ("the coming", Which::Coming), ("last", Which::Last), ("the last", Which::Last),
+    ],
+    which_after: &[("next week", Which::NextWeek), ("of next week", Which::NextWeek), ("this week", Which::ThisWeek)],
+    months: &[
+        ("january", 1), ("february", 2), ("march", 3), ("april", 4), ("may", 5), ("june", 6), ("july", 7), ("august", 8),
+        ("september", 9), ("october", 10), ("november", 11), ("december", 12), ("jan", 1), ("feb", 2), ("mar", 3),
+        ("apr", 4), ("jun", 6), ("jul", 7), ("aug", 8), ("sep", 9), ("sept", 9), ("oct", 10), ("nov", 11), ("dec", 12),
+    ],
+    of: &["of"],
+    before_day: &["the", "on the"],
+    feasts: &[
+        ("christmas", Feast::Fixed(25, 12)), ("christmas day", Feast::Fixed(25, 12)), ("xmas", Feast::Fixed(25, 12)),
+        ("christmas eve", Feast::Fixed(24, 12)), ("boxing day", Feast::Fixed(26, 12)), ("new year", Feast::Fixed(1, 1)),
+        ("new year's", Feast::Fixed(1, 1)), ("new year's day", Feast::Fixed(1, 1)),
+        ("new year's eve", Feast::Fixed(31, 12)), ("halloween", Feast::Fixed(31, 10)),
+        ("valentine's day", Feast::Fixed(14, 2)), ("easter", Feast::Easter(0)), ("easter sunday", Feast::Easter(0)),
+        ("easter monday", Feast::Easter(1)), ("good friday", Feast::Easter(-2)),
+    ],
+    ahead: &["in", "within", "after"],
+    from_now: &["from now", "hence", "later", "ahead"],
+    ago_before: &[],
+    ago: &["ago", "earlier", "back"],
+    links: &["at", "on", "in", "in the", "the", "for", "by", "around", "about", "of"],
+    waking: &["wake", "get up", "get me up", "out of bed", "waking", "awake"],
+};
