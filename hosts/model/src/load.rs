@@ -20,9 +20,6 @@ const STALE: Duration = Duration::from_secs(3);
 const COUNTED: Duration = Duration::from_millis(200);
 /// Cores that others have to use, at normal priority, to count as busy.
 const BUSY_CORES: f64 = 0.25;
-/// After a pause so short a time has to do, in which whoever brought the request worked too.
-const COUNTED_FIRST: Duration = Duration::from_millis(25);
-const BUSY_CORES_FIRST: f64 = 0.5;
 
 /// How many others want a core, without those that only want one for a moment or take what is left.
 #[derive(Default)]
@@ -30,8 +27,8 @@ pub struct Load {
     looks: VecDeque<u32>,
     at: Option<Instant>,
     since: Option<(Instant, Ticks)>,
-    /// Whether others used more of the cores of late than counts as nothing, at normal priority.
-    busy: Option<bool>,
+    /// Cores that others used of late, at normal priority.
+    used: Option<f64>,
 }
 
 impl Load {
@@ -54,15 +51,10 @@ impl Load {
 
     /// How many others are busy.
     pub fn others(&self) -> u32 {
-        if self.busy == Some(false) {
+        if self.used.is_some_and(|cores| cores < BUSY_CORES) {
             return 0;
         }
         self.looks.iter().copied().min().unwrap_or(0)
-    }
-
-    /// After a pause somebody else was seen, perhaps only who has brought the request: a short step will tell.
-    pub fn is_unsure(&self) -> bool {
-        self.busy.is_none() && self.looks.len() == 1 && self.looks.iter().any(|others| *others > 0)
     }
 
     /// What was seen long ago says nothing about now.
@@ -73,7 +65,7 @@ impl Load {
     fn note(&mut self, now: Instant, others: u32) {
         if self.is_stale(now) {
             self.looks.clear();
-            (self.since, self.busy) = (None, None);
+            (self.since, self.used) = (None, None);
         }
         self.at = Some(now);
         if self.looks.len() == LOOKS {
@@ -83,12 +75,10 @@ impl Load {
     }
 
     fn count(&mut self, now: Instant) {
-        let (enough, cores) =
-            if self.busy.is_none() { (COUNTED_FIRST, BUSY_CORES_FIRST) } else { (COUNTED, BUSY_CORES) };
-        let due = self.since.as_ref().is_none_or(|(since, _)| now.duration_since(*since) >= enough);
+        let due = self.since.as_ref().is_none_or(|(since, _)| now.duration_since(*since) >= COUNTED);
         let Some(ticks) = due.then(Ticks::read).flatten() else { return };
         if let Some((since, before)) = self.since.replace((now, ticks)) {
-            self.busy = Some(ticks.others_since(&before, now.duration_since(since)) >= cores);
+            self.used = Some(ticks.others_since(&before, now.duration_since(since)));
         }
     }
 }
@@ -183,13 +173,9 @@ mod tests {
         assert_eq!([0, 3, 0, 0].map(|others| look(&mut load, others)), [0, 0, 0, 0]);
         assert_eq!([1, 1, 2, 1, 1].map(|others| look(&mut load, others)), [0, 0, 0, 1, 1]);
         assert_eq!([0, 0].map(|others| look(&mut load, others)), [0, 0]);
-        // After a pause, the first look counts, and is a reason to look again soon.
+        // After a pause, the first look counts.
         load.note(start + Duration::from_secs(9), 2);
-        assert_eq!((load.others(), load.is_unsure()), (2, true));
-        load.note(start + Duration::from_millis(9_040), 1);
-        assert_eq!((load.others(), load.is_unsure()), (1, false));
-        load.note(start + Duration::from_secs(19), 0);
-        assert!(!load.is_unsure());
+        assert_eq!(load.others(), 2);
     }
 
     #[test]
@@ -208,7 +194,7 @@ mod tests {
         let mut load = Load::default();
         (0..4).for_each(|_| load.note(Instant::now(), 3));
         assert_eq!(load.others(), 3);
-        load.busy = Some(false);
+        load.used = Some(0.1);
         assert_eq!(load.others(), 0);
     }
 }

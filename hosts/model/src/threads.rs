@@ -90,15 +90,9 @@ impl Threads {
         self.allowed = if most == 0 { self.most } else { most.min(self.most) };
     }
 
-    /// Whether it can't be told yet how busy the machine is, so that the next step had better be short.
-    pub fn is_unsure(&mut self, now: Instant) -> bool {
-        // Between two steps our threads still look for work.
-        self.load.look(now, self.last);
-        self.load.is_unsure()
-    }
-
     /// Threads for the next step.
     pub fn next(&mut self, work: Work, now: Instant) -> u32 {
+        // Between two steps our threads still look for work.
         self.load.look(now, self.last);
         let free = self.most.saturating_sub(self.load.others()).min(self.allowed).max(1);
         self.free = free;

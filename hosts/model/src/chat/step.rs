@@ -16,9 +16,6 @@ use hob_engine::{EngineError, Finish, ModelReply, ModelRequest, Priority};
 use llama_cpp_2::vocab::LlamaVocab;
 use std::time::Instant;
 
-/// Tokens of a step that is to show how busy the machine is; few, because it uses no more threads than seem free.
-const PROBE: usize = 8;
-
 /// What one context does in a step.
 struct Batch {
     lane: usize,
@@ -43,10 +40,8 @@ impl Chat<'_> {
     pub(super) fn step(&mut self) -> Result<(), EngineError> {
         let views: Vec<View> = self.runs.iter().map(|run| self.view(run)).collect();
         let answers = [0, 1].map(|lane| views.iter().filter(|view| !view.is_prompt && view.lane == lane).count());
-        let now = Instant::now();
-        let short = if self.threads.is_unsure(now) { PROBE } else { usize::MAX };
-        let most = [0, 1].map(|lane| self.lanes.most(lane).min(short));
-        let plan = self.planner.plan(&views, most, self.paces.together(answers), now);
+        let most = [0, 1].map(|lane| self.lanes.most(lane));
+        let plan = self.planner.plan(&views, most, self.paces.together(answers), Instant::now());
         if plan.parts.is_empty() {
             return Ok(());
         }
