@@ -226,8 +226,11 @@ fn intent(raw: RawIntent, names: &BTreeSet<String>, found: &mut Problems<'_>) ->
     found.expect(is_version(raw.version.get_ref(), 2), &raw.version, || {
         format!("intent {name}: version \"{}\" is none; write one like 1.0", raw.version.get_ref())
     });
-    for (field, key) in [(&raw.title, "title"), (&raw.description, "description"), (&raw.domain, "domain")] {
+    for (field, key) in [(&raw.title, "title"), (&raw.description, "description")] {
         said(field, key, found);
+    }
+    if let Some(domain) = &raw.domain {
+        said(domain, "domain", found);
     }
     if let Some(undo) = &raw.undo {
         found.expect(names.contains(undo.get_ref()), undo, || {
@@ -254,7 +257,7 @@ fn intent(raw: RawIntent, names: &BTreeSet<String>, found: &mut Problems<'_>) ->
     Intent {
         name,
         tool: raw.tool.map(Spanned::into_inner),
-        domain: raw.domain.into_inner(),
+        domain: raw.domain.map(Spanned::into_inner).unwrap_or_default(),
         version: raw.version.into_inner(),
         title: raw.title.into_inner(),
         description: raw.description.into_inner(),

@@ -158,7 +158,7 @@ pub struct Intent {
     pub name: String,
     /// The tool that carries it out, of a skill of kind `mcp`.
     pub tool: Option<String>,
-    /// The field it belongs to, e.g. `clock`.
+    /// The field it belongs to, e.g. `clock`; empty when the manifest names none.
     pub domain: String,
     /// Of the intent's parameters and result.
     pub version: String,

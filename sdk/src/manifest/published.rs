@@ -157,11 +157,11 @@ fn intent() -> Value {
     });
     table(
         "One thing that the skill can do.",
-        &["name", "domain", "version", "title", "description", "risk"],
+        &["name", "version", "title", "description", "risk"],
         &[
             ("name", text("CamelCase, e.g. SetTimer; unique in the manifest.")),
             ("tool", text("With kind = \"mcp\": the tool that carries it out; without it, the name in snake case.")),
-            ("domain", text("The field it belongs to, e.g. clock.")),
+            ("domain", text("The field it belongs to, e.g. clock; may be left out.")),
             ("version", text("Of its parameters and result, e.g. 1.0.")),
             ("title", text("For people, e.g. Set a timer.")),
             ("description", text("When to use it and when not; read by a model.")),

@@ -68,7 +68,7 @@ pub(super) struct RawPermissions {
 pub(super) struct RawIntent {
     pub name: Spanned<String>,
     pub tool: Option<Spanned<String>>,
-    pub domain: Spanned<String>,
+    pub domain: Option<Spanned<String>>,
     pub version: Spanned<String>,
     pub title: Spanned<String>,
     pub description: Spanned<String>,
