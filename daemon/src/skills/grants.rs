@@ -50,6 +50,13 @@ impl Grants {
         }
     }
 
+    /// What an installation has to ask about: to install a skill is to let it run confined, so only what reaches
+    /// beyond that.
+    pub fn to_ask(&self, manifest: &Manifest) -> Vec<String> {
+        let missing = self.missing(manifest).unwrap_or_default();
+        missing.into_iter().filter(|word| word != CONFINED).collect()
+    }
+
     /// Grants all that a skill asks for, and nothing that an earlier version asked for.
     pub fn grant(&self, manifest: &Manifest) -> io::Result<()> {
         let allowed = in_words(&manifest.permissions).into_iter().collect();
@@ -92,9 +99,12 @@ impl Grants {
     }
 }
 
+/// What every skill asks for.
+const CONFINED: &str = "run in a process of its own, with a folder of its own";
+
 /// What a skill asks for, as the user reads it; never empty.
 pub fn in_words(permissions: &Permissions) -> Vec<String> {
-    let mut words = vec!["run in a process of its own, with a folder of its own".to_string()];
+    let mut words = vec![CONFINED.to_string()];
     words.extend(permissions.in_words());
     words
 }
@@ -116,6 +126,8 @@ mod tests {
         let grants = Grants::open(folder.path().join("skills.json"));
         let (small, large) = (manifest("model = true"), manifest("model = true\nread = [\"~/Notes\"]"));
         assert_eq!(grants.missing(&small).map(|words| words.len()), Some(2), "nothing runs ungranted");
+        assert_eq!(grants.to_ask(&manifest("")), Vec::<String>::new(), "who installs it lets it run");
+        assert_eq!(grants.to_ask(&small).len(), 1);
         grants.grant(&small).expect("granted");
         assert_eq!(grants.missing(&small), None);
         assert_eq!(grants.missing(&large), Some(vec!["read ~/Notes".into()]));

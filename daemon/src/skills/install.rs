@@ -21,7 +21,7 @@ pub struct Installation {
     pub before: Option<String>,
     /// What it asks for, in words.
     pub asks: Vec<String>,
-    /// What of that the user has not agreed to yet.
+    /// What of that reaches beyond its own process and folder, and the user has not agreed to yet.
     pub missing: Vec<String>,
     /// What would serve the user badly.
     pub warnings: Vec<String>,
@@ -96,7 +96,7 @@ impl Skills {
             version: manifest.version.clone(),
             before: before.map(|skill| skill.skill.manifest.version.clone()),
             asks: grants::in_words(&manifest.permissions),
-            missing: self.grants.missing(manifest).unwrap_or_default(),
+            missing: self.grants.to_ask(manifest),
             warnings,
             installed: false,
         })

@@ -8,6 +8,7 @@
 use super::read::{Limits, Reading, extract, finish, refuse};
 use crate::scan::Stamp;
 use crate::types::Extractor;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -32,7 +33,8 @@ pub(super) struct Job {
 pub(super) struct Ahead {
     jobs: SyncSender<Job>,
     done: Receiver<(Job, Reading)>,
-    under_way: usize,
+    /// In the order in which they come back.
+    under_way: VecDeque<Job>,
 }
 
 impl Ahead {
@@ -45,39 +47,46 @@ impl Ahead {
             read_all(&given, &tell, extractor.as_ref(), limits);
         };
         std::thread::Builder::new().name("hob-index-read".to_owned()).spawn(work)?;
-        Ok(Ahead { jobs, done, under_way: 0 })
+        Ok(Ahead { jobs, done, under_way: VecDeque::new() })
     }
 
     /// Whether another file may be given.
     pub(super) fn has_room(&self) -> bool {
-        self.under_way < CAPACITY
+        self.under_way.len() < CAPACITY
     }
 
     /// How many files have not come back.
     pub(super) fn len(&self) -> usize {
-        self.under_way
+        self.under_way.len()
+    }
+
+    /// Whether this file, as it is, is being read already: two walks may meet it before it comes back.
+    pub(super) fn holds(&self, job: &Job) -> bool {
+        self.under_way.contains(job)
     }
 
     /// Gives a file; there has to be room. False when the thread is gone.
     pub(super) fn give(&mut self, job: Job) -> bool {
-        let given = self.jobs.try_send(job).is_ok();
-        self.under_way += usize::from(given);
+        let given = self.jobs.try_send(job.clone()).is_ok();
+        if given {
+            self.under_way.push_back(job);
+        }
         given
     }
 
     /// The next file that is read; `None` if it takes longer than `patience`, or the thread is gone.
     pub(super) fn take(&mut self, patience: Duration) -> Option<(Job, Reading)> {
-        if self.under_way == 0 {
+        if self.under_way.is_empty() {
             return None;
         }
         match self.done.recv_timeout(patience) {
             Ok(done) => {
-                self.under_way -= 1;
+                self.under_way.pop_front();
                 Some(done)
             }
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => {
-                self.under_way = 0;
+                self.under_way.clear();
                 None
             }
         }
@@ -146,7 +155,10 @@ mod tests {
             fs::write(&path, "x").unwrap();
             let size =
                 [1, 200_000, 0, 5 << 20][usize::from(i == 3) + usize::from(i == 20) * 2 + usize::from(i == 30) * 3];
-            assert!(ahead.has_room() && ahead.give(Job { path, stamp: Stamp { mtime_ns: 0, size, inode: 0 } }));
+            let job = Job { path, stamp: Stamp { mtime_ns: 0, size, inode: 0 } };
+            assert!(ahead.has_room() && !ahead.holds(&job) && ahead.give(job.clone()));
+            let changed = Job { stamp: Stamp { mtime_ns: 1, ..job.stamp }, path: job.path.clone() };
+            assert!(ahead.holds(&job) && !ahead.holds(&changed));
         }
         for i in 0..60 {
             let (job, reading) = ahead.take(Duration::from_secs(60)).unwrap();

@@ -85,8 +85,9 @@ impl Indexer {
             return Ok(());
         }
         let stamp = Stamp::of(&rested(&path, meta));
-        if !self.ahead.give(Job { path: path.clone(), stamp }) {
-            self.found.push_front(path);
+        let job = Job { path, stamp };
+        if !self.ahead.holds(&job) && !self.ahead.give(job.clone()) {
+            self.found.push_front(job.path);
             return Err(storage(&self.shared.dir, "the reading thread has ended"));
         }
         Ok(())
