@@ -34,6 +34,8 @@ pub struct Load {
     pub program: Program,
     /// The id of the manifest, which the skill must confirm.
     pub id: String,
+    /// The version of the manifest, for a program that states none.
+    pub version: String,
     /// The skill's own folder, which it may read.
     #[serde(with = "path_bytes")]
     pub folder: PathBuf,

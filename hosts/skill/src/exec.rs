@@ -26,10 +26,13 @@ pub struct Exec {
     from: BufReader<ChildStdout>,
     to: Speech,
     post: Arc<Post>,
+    /// It answers every line with a bare result.
+    plain: bool,
 }
 
 impl Exec {
-    /// Says hello to a started program and hears who it is.
+    /// Says hello to a started program and hears who it is. One that answers with a bare result knows nothing of hellos:
+    /// it answers each line, so it is told of calls only.
     pub fn greet(
         load: &Load,
         mut child: Child,
@@ -40,17 +43,22 @@ impl Exec {
         let (to, from) = child.streams()?;
         let to = Speech::over(to);
         let (id, version) = (load.id.clone(), String::new());
-        let mut exec = Self { id: id.clone(), version, ours, child, from: BufReader::new(from), to: to.clone(), post };
+        let from = BufReader::new(from);
+        let mut exec = Self { id: id.clone(), version, ours, child, from, to: to.clone(), post, plain: false };
         // A program that is gone already shows in what it does not answer.
         to.say_if_there(&ToSkill::Hello { protocol: PROTOCOL, id, context });
         match exec.next() {
-            Ok(FromSkill::Hello { protocol, .. }) if protocol != PROTOCOL => Err(LoadError::OtherProtocol(protocol)),
-            Ok(FromSkill::Hello { id, .. }) if id != load.id => {
+            Ok(Said::Hello { protocol, .. }) if protocol != PROTOCOL => Err(LoadError::OtherProtocol(protocol)),
+            Ok(Said::Hello { id, .. }) if id != load.id => {
                 Err(LoadError::OtherId { manifest: load.id.clone(), library: id })
             }
-            Ok(FromSkill::Hello { version, .. }) => {
+            Ok(Said::Hello { version, .. }) => {
                 exec.version = version;
                 Ok((exec, to))
+            }
+            Ok(Said::Bare(_)) => {
+                (exec.plain, exec.version) = (true, load.version.clone());
+                Ok((exec, Speech::over(std::io::sink())))
             }
             Ok(other) => Err(declined(&load.id, format!("its first line is no hello but {other:?}"))),
             Err(Heard::Nothing) => Err(declined(&load.id, exec.child.last_words())),
@@ -59,7 +67,7 @@ impl Exec {
     }
 
     /// The next message that is a hello or a result; everything else is passed on.
-    fn next(&mut self) -> Result<FromSkill, Heard> {
+    fn next(&mut self) -> Result<Said, Heard> {
         loop {
             let line = match next_line(&mut self.from) {
                 Ok(Some(line)) => line,
@@ -67,11 +75,13 @@ impl Exec {
                 Err(error) => return Err(Heard::Nonsense(error.to_string())),
             };
             match serde_json::from_str(&line) {
-                Ok(message @ (FromSkill::Hello { .. } | FromSkill::Result { .. })) => return Ok(message),
+                Ok(FromSkill::Hello { protocol, id, version }) => return Ok(Said::Hello { protocol, id, version }),
+                Ok(FromSkill::Result { call, result }) => return Ok(Said::Result { call, result }),
                 Ok(message) => self.post.pass(message),
                 Err(why) => {
-                    let what = format!("it wrote {} where a message belongs ({why})", shortened(&line));
-                    return Err(Heard::Nonsense(what));
+                    return serde_json::from_str(&line).map(|bare| Said::Bare(Box::new(bare))).map_err(|_| {
+                        Heard::Nonsense(format!("it wrote {} where a message belongs ({why})", shortened(&line)))
+                    });
                 }
             }
         }
@@ -93,11 +103,12 @@ impl Runner for Exec {
         let said = self.next();
         let bad = |why: String| format!("{} gave no valid result: {why}; this is a bug in the skill", self.id);
         match said {
-            Ok(FromSkill::Result { call, result }) if call == id => {
+            Ok(Said::Bare(result)) if self.plain => Ok(result.to_json()),
+            Ok(Said::Result { call, result }) if call == id => {
                 let result = serde_json::from_value::<CallResult>(result);
                 result.map(|result| result.to_json()).map_err(|why| Failure::Call(bad(why.to_string())))
             }
-            Ok(FromSkill::Result { call, .. }) => {
+            Ok(Said::Result { call, .. }) => {
                 Err(Failure::End(bad(format!("it answered call {call}, which was not made"))))
             }
             Ok(other) => Err(Failure::End(bad(format!("it said {other:?}")))),
@@ -105,6 +116,15 @@ impl Runner for Exec {
             Err(Heard::Nonsense(why)) => Err(Failure::End(bad(why))),
         }
     }
+}
+
+/// What a program said for itself.
+#[derive(Debug)]
+enum Said {
+    Hello { protocol: u32, id: String, version: String },
+    Result { call: u64, result: Value },
+    /// A result that says not of which call.
+    Bare(Box<CallResult>),
 }
 
 /// What came instead of a message.

@@ -204,6 +204,31 @@ async fn liars_are_refused_at_hello() {
     assert!(missing.contains("No module named 'no_such_module_at_all'"), "an author reads why: {missing}");
 }
 
+/// A program that knows no protocol: a result for every line.
+const PLAIN: &str = r#"
+import json, sys
+for number, line in enumerate(sys.stdin):
+    said = json.loads(line)
+    if said.get("intent") == "Wait":
+        import time
+        time.sleep(0.3)
+    print(json.dumps({"status": "success", "data": {"line": number, "intent": said.get("intent")}}), flush=True)
+"#;
+
+#[tokio::test]
+async fn a_program_may_answer_every_line_with_a_bare_result() {
+    let running = Running::start().await;
+    loaded(running.load_python(PLAIN, false).await);
+    let first = result(running.call("Any", "{}").await);
+    assert_eq!(first["data"], json!({"line": 1, "intent": "Any"}));
+    // A cancel would be answered as well, and what came back would be taken for the next call's result.
+    let wait = SkillRequest::Call { intent: "Wait".into(), arguments: "{}".into(), context: "{}".into() };
+    let replies = running.host.request(wait).await.unwrap();
+    replies.cancel();
+    common::last(replies).await.unwrap();
+    assert_eq!(result(running.call("Next", "{}").await)["data"], json!({"line": 3, "intent": "Next"}));
+}
+
 #[tokio::test]
 async fn what_is_no_result_ends_the_call_with_a_reason() {
     let deep = r#"sys.stdout.write('{"type":"result","call":2,"result":' + '[' * 100000 + ']' * 100000 + '}\n')"#;
@@ -212,6 +237,7 @@ async fn what_is_no_result_ends_the_call_with_a_reason() {
         (r#"print('{"type":"result","call":99,"result":{"status":"success"}}')"#, "call 99, which was not made"),
         (r#"print('{"type":"result","call":2,"result":{"status":"maybe"}}')"#, "unknown variant"),
         (r#"print('{"type":"result","call":2,"result":[1]}')"#, "gave no valid result"),
+        (r#"print('{"status":"success"}')"#, "it said Bare"),
         (deep, "recursion limit"),
         ("os.write(1, b'\\xff\\xfe\\n')", "not UTF-8"),
         ("sys.stdout.write('x' * (9 << 20))", "longer than"),

@@ -112,8 +112,9 @@ impl SkillProcess {
             std::fs::create_dir_all(folder)
                 .map_err(|e| self.failed(format!("{} can't be made: {e}", folder.display())))?;
         }
-        let (id, folder, storage) = (manifest.id.clone(), self.skill.folder.clone(), self.storage.clone());
-        Ok(Load { program, id, folder, storage, grants, context: self.context("").to_string() })
+        let (id, version) = (manifest.id.clone(), manifest.version.clone());
+        let (folder, storage) = (self.skill.folder.clone(), self.storage.clone());
+        Ok(Load { program, id, version, folder, storage, grants, context: self.context("").to_string() })
     }
 
     pub(super) fn context(&self, request: &str) -> Value {

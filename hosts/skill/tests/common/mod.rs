@@ -35,7 +35,8 @@ impl Running {
 
     async fn load_program(&self, program: Program, folder: PathBuf, id: &str) -> Result<SkillReply, LinkError> {
         let (storage, grants, context) = (self.storage(), self.grants.clone(), r#"{"locale":"pt-PT"}"#.into());
-        let load = Load { program, id: id.into(), folder, storage, grants, context };
+        let (id, version) = (id.into(), "1.0.0".into());
+        let load = Load { program, id, version, folder, storage, grants, context };
         last(self.host.request(SkillRequest::Load(Box::new(load))).await?).await
     }
 
