@@ -29,6 +29,8 @@ CHAT, EMBEDDER, RANDOM = peers.CHAT[:-5], peers.EMBEDDER[:-5], peers.SHAPE[:-5]
 CLIENTS, BUDGET_MIB, OVER = 6, 640, 1.05
 CONTEXTS, WITHIN = (1024, 4096, 8192), 0.10
 IDLE_BYTES, WAKE_UPS, IDLE_SECONDS = 60 * MIB, 1.0, 60
+# A minute after its first start hob checks, once, what a new model can be trusted with.
+SETTLED_SECONDS = 100
 # Layers, width, heads, heads of keys and values, feed-forward width, weights.
 SHAPES = [(6, 384, 6, 2, 1024, "q4_0"), (6, 384, 6, 6, 1024, "q8_0"), (12, 512, 8, 2, 1536, "q4_0"),
           (12, 512, 8, 8, 1536, "q8_0"), (16, 640, 10, 2, 2048, "q4_0"), (24, 768, 12, 4, 2048, "q4_0"),
@@ -204,7 +206,7 @@ def switches(pids):
 def idle(quick):
     seconds = 15 if quick else IDLE_SECONDS
     with session() as running:
-        time.sleep(10)  # what is measured is rest, so this waits for nothing else
+        time.sleep(10 if quick else SETTLED_SECONDS)  # what is measured is rest, so this waits for nothing else
         pids = family(running.daemon.pid)
         before = switches(pids)
         time.sleep(seconds)

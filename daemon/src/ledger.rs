@@ -139,6 +139,11 @@ impl Ledger {
         self.changed.store(true, Ordering::Release);
     }
 
+    /// Whether there is anything to save.
+    pub fn has_changed(&self) -> bool {
+        self.changed.load(Ordering::Acquire)
+    }
+
     /// Writes everything to disk, if something has changed. Blocks.
     pub fn save(&self) {
         if !self.changed.swap(false, Ordering::AcqRel) {

@@ -190,6 +190,10 @@ impl Daemon {
     }
 
     async fn save_ledger(&self) {
+        // A thread started for nothing would be a wake-up at rest.
+        if !self.ledger.has_changed() {
+            return;
+        }
         let ledger = self.ledger.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || ledger.save()).await {
             tracing::error!(%error, "the ledger was not stored");

@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 /// Least time from one look for unchecked models to the next: looking reads the models' folders.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
 /// The questions, which ship with hob.
 const QUESTIONS: &str = include_str!("../../data/grounded_qa.json");

@@ -121,8 +121,15 @@ impl Runner for Exec {
 /// What a program said for itself.
 #[derive(Debug)]
 enum Said {
-    Hello { protocol: u32, id: String, version: String },
-    Result { call: u64, result: Value },
+    Hello {
+        protocol: u32,
+        id: String,
+        version: String,
+    },
+    Result {
+        call: u64,
+        result: Value,
+    },
     /// A result that says not of which call.
     Bare(Box<CallResult>),
 }
