@@ -48,15 +48,15 @@ impl Exec {
         // A program that is gone already shows in what it does not answer.
         to.say_if_there(&ToSkill::Hello { protocol: PROTOCOL, id, context });
         match exec.next() {
-            Ok(Said::Hello { protocol, .. }) if protocol != PROTOCOL => Err(LoadError::OtherProtocol(protocol)),
-            Ok(Said::Hello { id, .. }) if id != load.id => {
+            Ok(FromSkill::Hello { protocol, .. }) if protocol != PROTOCOL => Err(LoadError::OtherProtocol(protocol)),
+            Ok(FromSkill::Hello { id, .. }) if id != load.id => {
                 Err(LoadError::OtherId { manifest: load.id.clone(), library: id })
             }
-            Ok(Said::Hello { version, .. }) => {
+            Ok(FromSkill::Hello { version, .. }) => {
                 exec.version = version;
                 Ok((exec, to))
             }
-            Ok(Said::Bare(_)) => {
+            Err(Heard::Bare(_)) => {
                 (exec.plain, exec.version) = (true, load.version.clone());
                 Ok((exec, Speech::over(std::io::sink())))
             }
@@ -67,7 +67,7 @@ impl Exec {
     }
 
     /// The next message that is a hello or a result; everything else is passed on.
-    fn next(&mut self) -> Result<Said, Heard> {
+    fn next(&mut self) -> Result<FromSkill, Heard> {
         loop {
             let line = match next_line(&mut self.from) {
                 Ok(Some(line)) => line,
@@ -75,13 +75,13 @@ impl Exec {
                 Err(error) => return Err(Heard::Nonsense(error.to_string())),
             };
             match serde_json::from_str(&line) {
-                Ok(FromSkill::Hello { protocol, id, version }) => return Ok(Said::Hello { protocol, id, version }),
-                Ok(FromSkill::Result { call, result }) => return Ok(Said::Result { call, result }),
+                Ok(message @ (FromSkill::Hello { .. } | FromSkill::Result { .. })) => return Ok(message),
                 Ok(message) => self.post.pass(message),
                 Err(why) => {
-                    return serde_json::from_str(&line).map(|bare| Said::Bare(Box::new(bare))).map_err(|_| {
-                        Heard::Nonsense(format!("it wrote {} where a message belongs ({why})", shortened(&line)))
-                    });
+                    let what = format!("it wrote {} where a message belongs ({why})", shortened(&line));
+                    return Err(
+                        CallResult::parse(&line).map_or(Heard::Nonsense(what), |bare| Heard::Bare(Box::new(bare)))
+                    );
                 }
             }
         }
@@ -103,41 +103,28 @@ impl Runner for Exec {
         let said = self.next();
         let bad = |why: String| format!("{} gave no valid result: {why}; this is a bug in the skill", self.id);
         match said {
-            Ok(Said::Bare(result)) if self.plain => Ok(result.to_json()),
-            Ok(Said::Result { call, result }) if call == id => {
+            Ok(FromSkill::Result { call, result }) if call == id => {
                 let result = serde_json::from_value::<CallResult>(result);
                 result.map(|result| result.to_json()).map_err(|why| Failure::Call(bad(why.to_string())))
             }
-            Ok(Said::Result { call, .. }) => {
+            Ok(FromSkill::Result { call, .. }) => {
                 Err(Failure::End(bad(format!("it answered call {call}, which was not made"))))
             }
             Ok(other) => Err(Failure::End(bad(format!("it said {other:?}")))),
+            Err(Heard::Bare(result)) if self.plain => Ok(result.to_json()),
+            Err(Heard::Bare(result)) => Err(Failure::End(bad(format!("it said Bare({result:?})")))),
             Err(Heard::Nothing) => Err(Failure::End(self.child.mirror_end())),
             Err(Heard::Nonsense(why)) => Err(Failure::End(bad(why))),
         }
     }
 }
 
-/// What a program said for itself.
-#[derive(Debug)]
-enum Said {
-    Hello {
-        protocol: u32,
-        id: String,
-        version: String,
-    },
-    Result {
-        call: u64,
-        result: Value,
-    },
-    /// A result that says not of which call.
-    Bare(Box<CallResult>),
-}
-
 /// What came instead of a message.
 enum Heard {
     /// The program closed its output.
     Nothing,
+    /// A result that says not of which call.
+    Bare(Box<CallResult>),
     /// Something else, in words.
     Nonsense(String),
 }
