@@ -31,11 +31,12 @@ NAME, PATH = "org.hob.Hob1", "/org/hob/Hob1"
 class Session:
     """The running daemon, and the two ways to call it: `hob` and one D-Bus connection."""
 
-    def __init__(self, environment, connection, daemon, start_seconds):
+    def __init__(self, environment, connection, daemon, start_seconds, log):
         self.environment = environment
         self.connection = connection
         self.daemon = daemon
         self.start_seconds = start_seconds
+        self.log = log
 
     def hob(self, *arguments):
         """Run one command; return its standard output. Ends the benchmark with hob's words when it fails."""
@@ -149,7 +150,7 @@ def session(folder=None):
             daemon = subprocess.Popen([RELEASE / "hobd"], env=environment, stdout=out, stderr=out)
         started.append(daemon)
         wait_for_name(connection, daemon, log)
-        yield Session(environment, connection, daemon, time.monotonic() - begin)
+        yield Session(environment, connection, daemon, time.monotonic() - begin, log)
     finally:
         for process in reversed(started):
             end(process, 10)

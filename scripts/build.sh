@@ -28,6 +28,11 @@ for manifest in skills/*/skill.toml; do
     place "$manifest" "$RELEASE/skills/$id/skill.toml"
     if [ -n "$library" ]; then
         place "$RELEASE/$library" "$RELEASE/skills/$id/$library"
+    elif name=$(sed -n 's/^bus_name *= *"\([^"]*\)".*/\1/p' "$manifest" | head -n 1) && [ -n "$name" ]; then
+        # An app: a bus whose XDG_DATA_DIRS has this folder starts it, without systemd.
+        mkdir -p "$RELEASE/share/dbus-1/services"
+        sed -e '/^SystemdService=/d' -e "s|@PREFIX@/libexec/hob\(.*\)|\"$RELEASE\1\"|" "systemd/$name.service" \
+            >"$RELEASE/share/dbus-1/services/$name.service"
     else
         # A program: its own files and the library it is written with.
         for file in "$(dirname "$manifest")"/*.py sdk/python/hob_skill.py; do

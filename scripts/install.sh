@@ -56,8 +56,9 @@ install_all() {
             put "$mode" "$file" "$skills/$id/$(basename "$file")"
         done
     done
-    fill 644 "$ROOT/systemd/hobd.service" "$units/hobd.service"
-    fill 644 "$ROOT/systemd/org.hob.Hob1.service" "$services/org.hob.Hob1.service"
+    put 755 "$RELEASE/hob-apps" "$libexec/hob-apps"
+    for file in hobd hob-apps; do fill 644 "$ROOT/systemd/$file.service" "$units/$file.service"; done
+    for file in org.hob.Hob1 org.hob.Apps1; do fill 644 "$ROOT/systemd/$file.service" "$services/$file.service"; done
     put 644 "$ROOT/daemon/data/catalogue.toml" "$prefix/share/hob/catalogue.toml"
     for file in README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE; do put 644 "$ROOT/$file" "$prefix/share/doc/hob/$file"; done
     completion bash "$prefix/share/bash-completion/completions/hob"

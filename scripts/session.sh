@@ -37,8 +37,8 @@ use_session_bus() {
 
 # Both daemons get a session of their own, so that Ctrl-C in this terminal reaches hob alone.
 start_bus() {
-    local lines
-    exec {lines}< <(exec setsid dbus-daemon --session --nofork --print-address=1 --print-pid=1 2>/dev/null)
+    local lines data=$RELEASE/share:${XDG_DATA_DIRS:-/usr/local/share:/usr/share} # also the skills that are apps
+    exec {lines}< <(XDG_DATA_DIRS=$data exec setsid dbus-daemon --session --nofork --print-address=1 --print-pid=1 2>/dev/null)
     if ! read -r -t 20 -u "$lines" DBUS_SESSION_BUS_ADDRESS || ! read -r -t 20 -u "$lines" BUS_PID; then
         die "dbus-daemon did not start: is the package dbus installed?"
     fi

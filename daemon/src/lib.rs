@@ -158,6 +158,7 @@ impl Daemon {
                 self.skills.run_wakes(),
                 self.skills.run_events(),
                 self.skills.run_recycling(),
+                self.skills.run_fitting(),
                 self.plugged_in()
             )
         };

@@ -14,8 +14,10 @@ const UNDER_PRESSURE: Duration = Duration::from_millis(250);
 const RESIDENT: Duration = Duration::from_millis(500);
 /// The same while they are, in a control group with a limit: a program in it reaches that in less than half a second.
 const LIMITED: Duration = Duration::from_millis(100);
-/// The same while there is little to give back.
-const AT_REST: Duration = Duration::from_secs(10);
+/// The same while there is little to give back: the kernel's own warning of stalls still comes at once.
+const AT_REST: Duration = Duration::from_secs(30);
+/// For so long after a lease was asked for, something to give back is expected.
+const EXPECTED: Duration = Duration::from_secs(10);
 /// With so much free it is not short of memory yet.
 const PLENTY: f64 = 0.2;
 /// How long critical pressure lasts before answers are ended.
@@ -29,7 +31,7 @@ pub async fn watch(daemon: &Daemon) {
     let mut leased = daemon.models.leased();
     let (mut conditions, mut warned) = (daemon.governor.watch(), 0);
     loop {
-        let resident = daemon.models.any_resident() || wanted.is_some_and(|at| at.elapsed() < AT_REST);
+        let resident = daemon.models.any_resident() || wanted.is_some_and(|at| at.elapsed() < EXPECTED);
         let pause = match ladder.step() {
             _ if limited && resident => LIMITED,
             Step::Calm if resident => RESIDENT,

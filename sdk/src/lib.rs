@@ -1,8 +1,8 @@
 //! Write a skill, or talk to hob.
 //!
 //! Owns: the skill's manifest, the [`Skill`] trait with its results, the C ABI that carries them,
-//! a harness to test a skill without a daemon, JSON that is still being written, and (feature
-//! `client`) typed D-Bus proxies.
+//! a harness to test a skill without a daemon, JSON that is still being written, (feature
+//! `client`) typed D-Bus proxies, and (feature `bus`) a skill's own calls on a message bus.
 //! Must not know: the daemon, its index or its models.
 //!
 //! A skill is a folder with a `skill.toml` ([`manifest`]) and a library:
@@ -65,6 +65,8 @@ pub mod abi;
 pub mod client;
 pub mod lines;
 pub mod manifest;
+#[cfg(feature = "bus")]
+pub mod message_bus;
 pub mod partial_json;
 mod result;
 pub mod schema;

@@ -70,6 +70,36 @@ impl Mock {
         Ok(())
     }
 
+    /// Adds an object with properties and methods: each its name, its signatures in and out, and what it does in Python.
+    pub async fn add_object(
+        &self,
+        path: &str,
+        interface: &str,
+        properties: &[(&str, zbus::Variant<'_>)],
+        methods: &[(&str, &str, &str, &str)],
+    ) -> Result<()> {
+        let properties: HashMap<&str, &zbus::Variant<'_>> = properties.iter().map(|(name, of)| (*name, of)).collect();
+        self.control("AddObject", &(path, interface, properties, methods)).await
+    }
+
+    /// Adds methods to an interface of the main object.
+    pub async fn add_methods(&self, interface: &str, methods: &[(&str, &str, &str, &str)]) -> Result<()> {
+        self.control("AddMethods", &(interface, methods)).await
+    }
+
+    /// Adds properties to an interface of the main object.
+    pub async fn add_properties(&self, interface: &str, properties: &[(&str, zbus::Variant<'_>)]) -> Result<()> {
+        let properties: HashMap<&str, &zbus::Variant<'_>> = properties.iter().map(|(name, of)| (*name, of)).collect();
+        self.control("AddProperties", &(interface, properties)).await
+    }
+
+    /// A property as it is now.
+    pub async fn get(&self, path: &str, interface: &str, property: &str) -> Result<OwnedVariant> {
+        let properties = Some("org.freedesktop.DBus.Properties");
+        let reply = self.bus.call_method(Some(self.name), path, properties, "Get", &(interface, property)).await?;
+        Ok(reply.body().deserialize()?)
+    }
+
     /// Sets a property, which is told to all.
     pub async fn set(&self, path: &str, interface: &str, property: &str, value: zbus::Variant<'_>) -> Result<()> {
         let body = (interface, property, value);

@@ -81,7 +81,7 @@ impl Scene {
     /// Starts the bus alone.
     pub fn bus_only(models: Option<&Path>) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        for name in ["home", "run", "data/hob", "config/hob", "state", "cache"] {
+        for name in ["home", "run", "data/hob", "config/hob", "state", "cache", "services"] {
             std::fs::create_dir_all(folder.path().join(name))?;
         }
         if let Some(models) = models {
@@ -96,7 +96,7 @@ impl Scene {
         (self.program, self.variables) = (program, variables);
     }
 
-    /// The scene's own folder; `home` below it is the user's home.
+    /// The scene's own folder; `home` below it is the user's home, and the bus starts what `services` names.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -271,11 +271,13 @@ fn start_bus(folder: &Path) -> Result<(Child, String)> {
         "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
          \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\
          <busconfig><type>session</type><listen>unix:path={}</listen><auth>EXTERNAL</auth>\
+         <servicedir>{}</servicedir>\
          <policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/>\
          <allow own=\"*\"/></policy>\
          <limit name=\"max_replies_per_connection\">50000</limit>\
          <limit name=\"max_match_rules_per_connection\">50000</limit></busconfig>",
-        socket.display()
+        socket.display(),
+        folder.join("services").display()
     );
     std::fs::write(&config, text)?;
     let mut bus = Command::new("dbus-daemon")

@@ -13,7 +13,7 @@ impl Assistant {
     /// Calls the skill, or asks for what is missing.
     pub(super) async fn act(&self, ask: &Ask<'_>, routed: RoutedCall) -> Result<Answer, HobError> {
         if !routed.missing.is_empty() {
-            return Ok(self.ask_for_missing(ask, &routed).await);
+            return Ok(self.ask_for_missing(ask, routed).await);
         }
         let mut call = ToolCall {
             skill: routed.skill,
@@ -37,10 +37,22 @@ impl Assistant {
         Ok(answer)
     }
 
-    async fn ask_for_missing(&self, ask: &Ask<'_>, routed: &RoutedCall) -> Answer {
-        let text = format!("{}: please say again, with {}.", routed.title, routed.missing.join(" and "));
-        ask.delta(&text).await;
-        ask.answer(&text, "missing_arguments", "skill")
+    /// Calls one after the other; what fails ends the row, and the error says how far it came.
+    pub(super) async fn act_on_all(&self, ask: &Ask<'_>, calls: Vec<RoutedCall>) -> Result<Answer, HobError> {
+        let (mut whole, mut done) = (ask.answer("", "skill", "skill"), Vec::new());
+        for call in calls {
+            let title = call.title.clone();
+            if !done.is_empty() {
+                whole.text.push('\n');
+                ask.delta("\n").await;
+            }
+            let answer = self.act(ask, call).await.map_err(|error| after(&done, &title, error))?;
+            whole.text.push_str(&answer.text);
+            whole.tool_calls.extend(answer.tool_calls);
+            whole.usage = answer.usage;
+            done.push(title);
+        }
+        Ok(whole)
     }
 
     async fn confirm(&self, ask: &Ask<'_>, title: &str, call: &ToolCall) -> Result<(), HobError> {
@@ -53,6 +65,12 @@ impl Assistant {
             Err(_) => Err(HobError::new(Kind::Confirmation, format!("not done, since nobody confirmed it: {action}"))),
         }
     }
+}
+
+/// An error of one call of several.
+fn after(done: &[String], title: &str, error: HobError) -> HobError {
+    let before = if done.is_empty() { String::new() } else { format!("done: {}. ", done.join(", ")) };
+    HobError { message: format!("{before}{title}: {}", error.message), ..error }
 }
 
 /// The sentence of a result that is for the user.

@@ -7,6 +7,7 @@
 //! and a dropped reply stream cancels its generation in the model's process.
 
 mod act;
+mod asked;
 mod chat;
 pub mod check;
 mod generate;
@@ -32,6 +33,7 @@ use crate::permissions::{Caller, Readers};
 use crate::settings::{AnswerMode, KeepOnDisk};
 use crate::skills::{Decision, Skills};
 use crate::steward::Steward;
+use asked::Reply;
 use hob_engine::{GenerateSpec, Message, Persist, Role};
 use hob_index::Index;
 use session::Turn;
@@ -109,12 +111,21 @@ impl Assistant {
         if let Some(id) = &options.session {
             self.sessions.must_exist(id)?;
         }
-        let decision = self.decide(&ask).await?;
-        ask.event(Event::Route { decision: decision.name().into() }).await;
+        let decision = match self.reply(&ask).await? {
+            Some(Reply::Call(call)) => Some(Decision::Skill(call)),
+            Some(Reply::Other(decision)) => Some(decision),
+            Some(Reply::Dropped) => None,
+            None => Some(self.decide(&ask).await?),
+        };
+        let name = decision.as_ref().map_or("skill", Decision::name);
+        ask.event(Event::Route { decision: name.into() }).await;
         let answer = match decision {
-            Decision::Skill(call) => self.act(&ask, call).await?,
-            Decision::Retrieve => self.retrieve(&ask).await?,
-            Decision::Chat => self.chat(&ask).await?,
+            Some(Decision::Skill(call)) => self.act(&ask, call).await?,
+            Some(Decision::Several(calls)) => self.act_on_all(&ask, calls).await?,
+            Some(Decision::Which(calls)) => self.ask_which(&ask, calls).await,
+            Some(Decision::Retrieve) => self.retrieve(&ask).await?,
+            Some(Decision::Chat) => self.chat(&ask).await?,
+            None => self.dropped(&ask).await,
         };
         if let Some(id) = &options.session {
             self.remember(&ask, id, &answer).await;

@@ -3,6 +3,7 @@
 //! Owns: which conversations are open and what was said in them; where a setting allows it they
 //! outlive the daemon (`stored.rs`). Must not know: D-Bus, models.
 
+use super::asked::Asked;
 use super::stored::Store;
 use super::types::Citation;
 use crate::error::HobError;
@@ -65,6 +66,8 @@ pub(super) struct Session {
     pub id: String,
     pub turns: VecDeque<Turn>,
     pub used: SystemTime,
+    /// A question that the user has not replied to; not written to disk.
+    pub asked: Option<Asked>,
 }
 
 /// The open conversations, least recently used first.
@@ -105,7 +108,7 @@ impl Sessions {
             let empty = open.iter().position(|session| session.turns.is_empty());
             closed.extend(open.remove(empty.unwrap_or(0)).map(|session| session.id));
         }
-        open.push_back(Session { id: id.clone(), turns: VecDeque::new(), used: SystemTime::now() });
+        open.push_back(Session { id: id.clone(), turns: VecDeque::new(), used: SystemTime::now(), asked: None });
         drop(open);
         closed.iter().for_each(|id| self.remove(id));
         (id, closed)
@@ -142,6 +145,18 @@ impl Sessions {
         let shortened = session.shorten();
         open.push_back(session);
         shortened
+    }
+
+    /// Puts a question to the user.
+    pub(super) fn ask(&self, id: &str, asked: Asked) {
+        if let Some(session) = self.lock().iter_mut().find(|session| session.id == id) {
+            session.asked = Some(asked);
+        }
+    }
+
+    /// The open question: the next thing the user says may be the reply.
+    pub(super) fn take_asked(&self, id: &str) -> Option<Asked> {
+        self.lock().iter_mut().find(|session| session.id == id)?.asked.take()
     }
 
     /// Forgets the `count` oldest turns.

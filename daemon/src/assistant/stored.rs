@@ -123,7 +123,7 @@ fn read(file: &Path) -> Option<Session> {
         let tool_calls = turn.tool_calls.into_iter().map(call).collect();
         Turn::from(Message { role: turn.role, content: turn.content, tool_calls, tool_call_id: turn.tool_call_id })
     };
-    Some(Session { id: id.into(), turns: stored.turns.into_iter().map(turn).collect(), used })
+    Some(Session { id: id.into(), turns: stored.turns.into_iter().map(turn).collect(), used, asked: None })
 }
 
 /// Whatever lies here unused for longer than a session may: sessions, and damaged ones kept aside.

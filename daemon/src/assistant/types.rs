@@ -193,7 +193,7 @@ pub struct ToolCall {
 pub struct Answer {
     /// The text.
     pub text: String,
-    /// "stop", "length", "tool_calls", "not_found", "skill" or "missing_arguments".
+    /// "stop", "length", "tool_calls", "not_found", "skill", "missing_arguments" or "ambiguous".
     pub finish_reason: String,
     /// "skill", "retrieve" or "chat".
     pub route: String,

@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream::{SelectAll, select_all};
 use hob_sdk::manifest::Start;
 use std::sync::Arc;
+use zbus::fdo::Error as Fdo;
 use zbus::message::Type;
 use zbus::{Connection, MatchRule, MessageStream};
 
@@ -30,11 +31,22 @@ impl BusApps {
         let body = (intent.as_str(), arguments.as_str(), context.as_str());
         let asked =
             self.connection.call_method(Some(bus_name.as_str()), object.as_str(), Some(PROVIDER), "Call", &body);
-        let failed = |error: zbus::Error| AppError(format!("{bus_name} did not answer {PROVIDER}.Call: {error}"));
+        let failed = |error: zbus::Error| AppError(unanswered(&bus_name, &error));
         match tokio::time::timeout(timeout, asked).await {
             Err(_) => Err(AppError(format!("{bus_name} did not answer within {} ms; try again", timeout.as_millis()))),
             Ok(reply) => reply.and_then(|reply| reply.body().deserialize::<String>()).map_err(failed),
         }
+    }
+}
+
+/// Why an app did not answer. That nobody is there is no fault of the app's, and there is something to do about it.
+fn unanswered(bus_name: &str, error: &zbus::Error) -> String {
+    match error {
+        zbus::Error::FDO(why) if matches!(**why, Fdo::ServiceUnknown(_) | Fdo::NameHasNoOwner(_)) => format!(
+            "{bus_name} did not answer: no such app is on this message bus, and the bus has no service file to start it \
+             with; start the app, or install {bus_name}.service in share/dbus-1/services"
+        ),
+        other => format!("{bus_name} did not answer {PROVIDER}.Call: {other}"),
     }
 }
 

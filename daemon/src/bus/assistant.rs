@@ -39,7 +39,7 @@ impl AssistantInterface {
     /// is "none". In a session, messages takes results of tools alone.
     ///
     /// The result: text s, finish_reason s ("stop", "length", "tool_calls", "not_found", "skill",
-    /// "missing_arguments"), route s, model s, citations aa{sv}, tool_calls aa{sv} (of skills: skill s,
+    /// "missing_arguments", "ambiguous"), route s, model s, citations aa{sv}, tool_calls aa{sv} (of skills: skill s,
     /// intent s, arguments s, result s; of the caller's tools, for the caller to carry out: id s,
     /// name s, arguments s), reasoning s, logprobs aa{sv} (text s, logprob d, top a(sd)), usage a{sv}
     /// (prompt_tokens u, cached_tokens u, completion_tokens u, first_token_ms u, total_ms u,

@@ -35,7 +35,7 @@ impl SkillsInterface {
 
     /// What would handle these words, and with which arguments. Options: limit u (1 to 5). Candidates, best
     /// first: skill s, intent s, score d, arguments s (JSON), missing as. Details: decision s
-    /// ("skill", "retrieve", "chat"), took_ms d.
+    /// ("skill", "retrieve", "chat"), in_scope d (0 to 1: how probable it is that a skill is meant), took_ms d.
     #[zbus(out_args("candidates", "details"))]
     async fn route(&self, text: String, options: Dict) -> Result<(Vec<Dict>, Dict), BusError> {
         let started = Instant::now();
@@ -45,6 +45,7 @@ impl SkillsInterface {
         let routing = self.daemon.skills.route(&text, limit).await?;
         let details = DictBuilder::default()
             .put("decision", routing.decision.name())
+            .put("in_scope", f64::from(routing.in_scope))
             .put("took_ms", started.elapsed().as_secs_f64() * 1000.0)
             .done();
         Ok((routing.candidates.into_iter().map(convert::candidate).collect(), details))

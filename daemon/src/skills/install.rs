@@ -67,6 +67,7 @@ impl Skills {
         self.reload().await;
         match self.try_out(&manifest).await {
             Ok(()) => {
+                self.fit_if_used().await;
                 remove_old(old.as_deref());
                 installation.installed = true;
                 installation.missing.clear();
@@ -180,6 +181,7 @@ impl Skills {
         self.set_disabled(id, false)?;
         process.forgive();
         self.changed();
+        self.fit_if_used().await;
         Ok(())
     }
 

@@ -7,6 +7,8 @@ pub mod apps;
 mod call;
 mod events;
 mod examples;
+mod fitting;
+mod followup;
 mod grants;
 mod health;
 pub mod helper;
@@ -17,13 +19,16 @@ mod process;
 mod registry;
 pub mod router;
 mod routing;
+mod several;
 pub mod slots;
+mod smalltalk;
 mod stage;
 mod tools;
 mod wakes;
 mod watched;
 
 pub use call::CallOrigin;
+pub use followup::{Lack, pick};
 pub use install::Installation;
 pub use registry::SkillFolder;
 pub use routing::{Decision, RoutedCall, Routing};
@@ -34,13 +39,13 @@ use crate::models::Models;
 use crate::permissions::{Caller, Log};
 use actions::Actions;
 use apps::Apps;
+use fitting::Fitting;
 use grants::Grants;
 use helper::Helper;
 use hob_sdk::manifest::{Intent, Risk, nearness};
 use late::Late;
 use process::{Parts, SkillProcess};
 use registry::{Installed, Rejected};
-use routing::RouterCell;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -132,7 +137,7 @@ pub struct Skills {
     /// Held while skills come and go.
     installing: tokio::sync::Mutex<()>,
     models: Arc<Models>,
-    router: RouterCell,
+    fitting: Fitting,
     log: Log,
     wakes: wakes::Wakes,
     grants: Grants,
@@ -152,7 +157,7 @@ impl Skills {
             changes: watch::channel(0).0,
             installing: tokio::sync::Mutex::default(),
             models,
-            router: RouterCell::default(),
+            fitting: Fitting::default(),
             log: Log::new(setup.log.clone()),
             wakes: wakes::Wakes::open(setup.state.join("wakes.json")),
             grants: Grants::open(setup.state.join("skills.json")),

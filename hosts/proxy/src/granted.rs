@@ -35,9 +35,15 @@ impl Granted {
         })
     }
 
-    /// Whether this name may be talked to.
+    /// Whether this name may be talked to. `org.example.Player.*` stands for every name below it, and for nothing else.
     pub fn allows_name(&self, name: &str) -> bool {
-        self.dbus.iter().any(|granted| granted == name)
+        let below = |above: &str| name.strip_prefix(above).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'));
+        self.dbus.iter().any(|granted| granted == name || granted.strip_suffix(".*").is_some_and(below))
+    }
+
+    /// Whether names were granted that nobody can know in advance.
+    pub fn has_families(&self) -> bool {
+        self.dbus.iter().any(|granted| granted.ends_with(".*"))
     }
 
     /// Whether any name was granted.
@@ -70,6 +76,14 @@ mod tests {
             assert!(!granted.allows(host, 80), "{host}");
         }
         assert!(granted.allows_name("org.example.A") && !granted.allows_name("org.example.AB"));
+        let family = Granted::from_arguments(["--dbus=org.example.Player.*".to_string()].into_iter()).expect("good");
+        assert!(family.has_families() && !granted.has_families());
+        assert!(family.allows_name("org.example.Player.vlc") && family.allows_name("org.example.Player.a.instance7"));
+        for name in
+            ["org.example.Player", "org.example.Player.", "org.example.Players", "org.example.PlayerX.a", ":1.5"]
+        {
+            assert!(!family.allows_name(name), "{name}");
+        }
         assert!(Granted::from_arguments(["--port=1".to_string()].into_iter()).is_err());
     }
 

@@ -146,10 +146,10 @@ impl Runner for Mcp {
         Agreed { abi: 0, version: self.agreed.version.clone(), tools: self.agreed.tools.clone() }
     }
 
-    fn call(&mut self, _: u64, tool: &str, arguments: &str, _: &str) -> Result<String, Failure> {
+    fn call(&mut self, _: u64, tool: &str, arguments: &str, context: &str) -> Result<String, Failure> {
         let arguments: Value =
             serde_json::from_str(arguments).map_err(|e| Failure::Call(format!("the arguments are no JSON: {e}")))?;
-        let params = json!({"name": tool, "arguments": arguments, "_meta": {"progressToken": self.next + 1}});
+        let params = json!({"name": tool, "arguments": arguments, "_meta": told(context, self.next + 1)});
         let answered = self.request("tools/call", &params);
         let id = self.id.clone();
         let bad = |why: String| format!("{id} gave no valid result: {why}; this is a bug in the skill");
@@ -160,6 +160,20 @@ impl Runner for Mcp {
             Err(why) => Err(Failure::End(bad(why))),
         }
     }
+}
+
+/// What a call tells beside its arguments, under names of hob's own that other servers pass over: the user's language, and
+/// what the user set for this skill.
+fn told(context: &str, number: u64) -> Value {
+    let mut told = json!({"progressToken": number});
+    let context: Value = serde_json::from_str(context).unwrap_or_default();
+    for name in ["locale", "settings"] {
+        let known = context.get(name).filter(|value| value.as_object().is_none_or(|settings| !settings.is_empty()));
+        if let Some(known) = known.filter(|value| !value.is_null()) {
+            told[format!("org.hob/{name}")] = known.clone();
+        }
+    }
+    told
 }
 
 /// How the sentence of an error begins that the server gave in due form.
@@ -227,6 +241,15 @@ mod tests {
         let reads = tool(&json!({"name": "look", "inputSchema": {}, "annotations": hints})).unwrap();
         assert!(reads.reads_only && reads.harmless && reads.title == "Look");
         assert!(tool(&json!({"name": "", "inputSchema": {}})).is_none() && tool(&json!({"name": "x"})).is_none());
+    }
+
+    #[test]
+    fn a_call_tells_what_the_user_set() {
+        let context = r#"{"locale":"pt_PT.UTF-8","settings":{"engine":"bing"},"request":"open it","places":{}}"#;
+        let all = json!({"progressToken": 3, "org.hob/locale": "pt_PT.UTF-8", "org.hob/settings": {"engine": "bing"}});
+        assert_eq!(told(context, 3), all);
+        assert_eq!(told(r#"{"locale":null,"settings":{}}"#, 4), json!({"progressToken": 4}));
+        assert_eq!(told("no JSON", 5), json!({"progressToken": 5}));
     }
 
     #[test]

@@ -280,6 +280,8 @@ for line in sys.stdin:
         say({"method": "notifications/message", "params": {"level": "info", "data": "working"}})
         if message["params"]["name"] == "fail":
             say({"id": number, "result": {"content": [{"type": "text", "text": "It did not work."}], "isError": True}})
+        elif message["params"]["name"] == "tell":
+            say({"id": number, "result": {"content": [], "structuredContent": message["params"]["_meta"]}})
         elif message["params"]["name"] == "add_numbers":
             arguments = message["params"]["arguments"]
             total = arguments["a"] + arguments["b"]
@@ -300,6 +302,8 @@ async fn a_server_s_tools_are_listed_and_called() {
     assert_eq!((&sum["message"], &sum["data"]), (&json!("5"), &json!({"sum": 5})));
     let failed = result(running.call("fail", "{}").await);
     assert_eq!((&failed["status"], &failed["message"]), (&json!("error"), &json!("It did not work.")));
+    let told = result(running.call("tell", "{}").await);
+    assert_eq!(told["data"]["org.hob/locale"], "pt-PT", "{told}");
     assert!(failure(running.call("nothing", "{}").await).contains("refused tools/call: no such tool"));
     assert!(running.host.is_alive());
 }

@@ -214,7 +214,11 @@ fn permissions(raw: RawPermissions, found: &mut Problems<'_>) -> Permissions {
         read: checked(raw.read, is_place, PLACE),
         write: checked(raw.write, is_place, PLACE),
         network: checked(raw.network, is_host_and_port, "a host and port like api.example.org:443"),
-        dbus: checked(raw.dbus, is_reverse_dns, "a well-known D-Bus name like org.freedesktop.login1"),
+        dbus: checked(
+            raw.dbus,
+            is_bus_name,
+            "a well-known D-Bus name like org.freedesktop.login1, or three parts of one and .* for all below it",
+        ),
         model: raw.model,
         index: raw.index,
     }
@@ -328,6 +332,14 @@ fn is_reverse_dns(name: &str) -> bool {
             && part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
     };
     name.len() <= 255 && name.contains('.') && name.split('.').all(part)
+}
+
+/// A name, or a family of names that is no larger than what one standard defines.
+fn is_bus_name(name: &str) -> bool {
+    match name.strip_suffix(".*") {
+        Some(above) => is_reverse_dns(above) && above.split('.').count() >= 3,
+        None => is_reverse_dns(name),
+    }
 }
 
 /// Digits and dots, `parts` of them, with an optional pre-release or build suffix.

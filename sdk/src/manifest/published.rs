@@ -125,7 +125,7 @@ fn permissions() -> Value {
             (
                 "dbus",
                 texts(
-                    "Well-known names on the message bus to call and to hear signals of, through Context::message_bus or hob_skill.message_bus.",
+                    "Well-known names on the message bus to call and to hear signals of, through Context::message_bus or hob_skill.message_bus. org.example.Player.* stands for all names below it, which can then be listed.",
                 ),
             ),
             (

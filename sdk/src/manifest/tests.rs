@@ -104,6 +104,7 @@ fn refusals_name_the_line_and_the_remedy() {
         ("~/Notes", "Notes", 16, "an absolute path"),
         ("xdg:documents", "xdg:secrets", 16, "xdg:documents"),
         ("api.example.org:443", "api.example.org", 17, "host and port"),
+        ("org.freedesktop.login1", "org.freedesktop.*", 18, "three parts of one and .*"),
         ("name = \"SetTimer\"", "name = \"set_timer\"", 22, "CamelCase"),
         ("name = \"CancelTimer\"", "name = \"SetTimer\"", 42, "there twice"),
         ("\"a [10 minutes](duration) timer\", ", "", 22, "at least 5"),
@@ -129,6 +130,13 @@ fn refusals_name_the_line_and_the_remedy() {
         assert!(error.contains(&format!("skill.toml:{line}: ")), "{to}: expected line {line} in: {error}");
         assert!(error.contains(says), "{to}: expected \"{says}\" in: {error}");
     }
+}
+
+#[test]
+fn a_family_of_names_may_be_asked_for() {
+    let text = GOOD.replace("org.freedesktop.login1", "org.mpris.MediaPlayer2.*");
+    let manifest = Manifest::parse(&text, "skill.toml").unwrap();
+    assert_eq!(manifest.permissions.dbus, ["org.mpris.MediaPlayer2.*"]);
 }
 
 #[test]

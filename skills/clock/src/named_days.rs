@@ -8,21 +8,23 @@ use jiff::civil::{Date, date};
 
 /// Month, day and folded names of days that fall on the same date every year. Longer names come
 /// before those that they contain.
+#[rustfmt::skip] // A row a line.
 const FIXED: &[(i8, i8, &[&str])] = &[
-    (12, 24, &["christmas eve", "xmas eve", "vespera de natal", "heiligabend", "heiliger abend", "平安夜"]),
-    (12, 25, &["christmas day", "christmas", "xmas", "dia de natal", "natal", "weihnachten", "圣诞节", "圣诞"]),
+    (12, 24, &["christmas eve", "xmas eve", "vespera de natal", "heiligabend", "heiliger abend", "nochebuena", "平安夜"]),
+    (12, 25, &["christmas day", "christmas", "xmas", "dia de natal", "natal", "weihnachten", "navidad", "圣诞节", "圣诞"]),
     (12, 26, &["boxing day", "zweiter weihnachtstag"]),
-    (12, 31, &["new year's eve", "new years eve", "new year’s eve", "vespera de ano novo", "silvester", "除夕夜"]),
-    (1, 1, &["new year's day", "new year’s day", "new years day", "new year", "ano novo", "neujahr", "元旦", "新年"]),
-    (2, 14, &["valentine's day", "valentine’s day", "valentines day", "valentinstag", "情人节"]),
-    (3, 8, &["women's day", "dia da mulher", "frauentag", "妇女节"]),
+    (12, 31, &["new year's eve", "new years eve", "new year’s eve", "vespera de ano novo", "silvester", "nochevieja", "除夕夜"]),
+    (1, 1, &["new year's day", "new year’s day", "new years day", "new year", "ano novo", "neujahr", "ano nuevo", "元旦", "新年"]),
+    (2, 14, &["valentine's day", "valentine’s day", "valentines day", "valentinstag", "san valentin", "情人节"]),
+    (3, 8, &["women's day", "dia da mulher", "frauentag", "dia de la mujer", "妇女节"]),
     (3, 17, &["st patrick's day", "saint patrick's day"]),
-    (5, 1, &["labour day", "may day", "dia do trabalhador", "tag der arbeit", "劳动节"]),
+    (5, 1, &["labour day", "may day", "dia do trabalhador", "tag der arbeit", "dia del trabajador", "劳动节"]),
     (10, 31, &["halloween", "万圣节"]),
 ];
 
 /// Names of Easter Sunday.
-const EASTER: &[&str] = &["easter sunday", "easter", "pascoa", "ostersonntag", "ostern", "复活节"];
+const EASTER: &[&str] =
+    &["easter sunday", "easter", "pascoa", "domingo de resurreccion", "pascua", "ostersonntag", "ostern", "复活节"];
 
 /// The first day of that name in `text`, from `today` on.
 pub fn find(text: &str, today: Date) -> Option<Date> {

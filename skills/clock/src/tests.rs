@@ -32,7 +32,7 @@ fn the_manifest_is_good_and_rich() {
     let clock = clock();
     assert_eq!(clock.manifest().warnings(), [] as [&str; 0]);
     for intent in clock.manifest().intents.iter().filter(|intent| intent.is_routed()) {
-        assert!(["en", "pt", "de", "zh"].iter().all(|l| intent.examples.contains_key(*l)), "{}", intent.name);
+        assert!(["en", "pt", "de", "es", "zh"].iter().all(|l| intent.examples.contains_key(*l)), "{}", intent.name);
         assert!(!intent.counter_examples.is_empty(), "{}", intent.name);
     }
     for intent in &clock.manifest().intents {

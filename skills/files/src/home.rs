@@ -12,20 +12,33 @@ use std::path::{Component, Path, PathBuf};
 
 /// Well-known folders: the key of `user-dirs.dirs`, the name without that file, and folded names.
 const KNOWN: &[(&str, &str, &[&str])] = &[
-    ("XDG_DESKTOP_DIR", "Desktop", &["desktop", "schreibtisch", "area de trabalho", "ambiente de trabalho", "桌面"]),
+    (
+        "XDG_DESKTOP_DIR",
+        "Desktop",
+        &["desktop", "schreibtisch", "area de trabalho", "ambiente de trabalho", "escritorio", "桌面"],
+    ),
     ("XDG_DOCUMENTS_DIR", "Documents", &["documents", "document", "docs", "dokumente", "documentos", "文档"]),
-    ("XDG_DOWNLOAD_DIR", "Downloads", &["downloads", "download", "transferencias", "下载"]),
+    ("XDG_DOWNLOAD_DIR", "Downloads", &["downloads", "download", "transferencias", "descargas", "下载"]),
     ("XDG_MUSIC_DIR", "Music", &["music", "musik", "musica", "musicas", "音乐"]),
     (
         "XDG_PICTURES_DIR",
         "Pictures",
-        &["pictures", "picture", "photos", "images", "bilder", "fotos", "imagens", "图片"],
+        &["pictures", "picture", "photos", "images", "bilder", "fotos", "imagens", "imagenes", "图片"],
     ),
     ("XDG_VIDEOS_DIR", "Videos", &["videos", "video", "movies", "filme", "视频"]),
 ];
 /// Folded names of the home folder itself.
-const HOME_NAMES: &[&str] =
-    &["~", "home", "home folder", "home directory", "my home", "personal folder", "pasta pessoal", "主目录"];
+const HOME_NAMES: &[&str] = &[
+    "~",
+    "home",
+    "home folder",
+    "home directory",
+    "my home",
+    "personal folder",
+    "pasta pessoal",
+    "carpeta personal",
+    "主目录",
+];
 
 /// The home folder, canonical.
 pub struct Home {
@@ -132,15 +145,16 @@ impl Home {
 fn without_frame(said: &str) -> String {
     let folded = fold(said);
     let mut name = folded.trim_matches(|c: char| matches!(c, '?' | '.' | '!' | '"' | '\'' | '？' | '。')).trim();
-    for article in
-        ["my ", "the ", "meu ", "minha ", "meus ", "minhas ", "os ", "as ", "mein ", "meine ", "meinen ", "我的"]
-    {
+    for article in [
+        "my ", "the ", "meu ", "minha ", "meus ", "minhas ", "os ", "as ", "mein ", "meine ", "meinen ", "mi ", "mis ",
+        "la ", "las ", "los ", "我的",
+    ] {
         name = name.strip_prefix(article).unwrap_or(name);
     }
     for noun in [" folder", " directory", " ordner", "文件夹"] {
         name = name.strip_suffix(noun).unwrap_or(name);
     }
-    for noun in ["pasta de ", "pasta ", "folder ", "ordner "] {
+    for noun in ["pasta de ", "pasta ", "carpeta de ", "carpeta ", "folder ", "ordner "] {
         name = name.strip_prefix(noun).unwrap_or(name);
     }
     name.trim().to_string()

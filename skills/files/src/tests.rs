@@ -79,7 +79,7 @@ fn the_manifest_is_good_and_rich() {
     // Finding files anywhere needs the whole home folder; it is the only thing to say.
     assert!(harness.manifest().warnings().iter().all(|warning| warning.contains("asks for all of ~")));
     for intent in &harness.manifest().intents {
-        assert!(["en", "pt", "de", "zh"].iter().all(|l| intent.examples.contains_key(*l)), "{}", intent.name);
+        assert!(["en", "pt", "de", "es", "zh"].iter().all(|l| intent.examples.contains_key(*l)), "{}", intent.name);
         assert!(intent.counter_examples.contains_key("en"), "{}", intent.name);
         let parameters = intent.parameters();
         for (example, slot) in intent.examples.values().flatten().flat_map(|e| e.slots.iter().map(move |s| (e, s))) {

@@ -35,7 +35,7 @@ async fn an_app_carries_out_its_intents() {
     let id = "org.example.player";
 
     let absent = refusal(&scene.hob(&["skill", "call", id, "Play"]).expect("hob runs"));
-    assert!(absent.contains("org.example.Player did not answer"), "{absent}");
+    assert!(absent.contains("org.example.Player did not answer: no such app is on this message bus"), "{absent}");
     let _app = zbus::connection::Builder::address(scene.address.as_str())
         .serve_at("/org/example/Player", App)
         .name("org.example.Player")

@@ -2,11 +2,19 @@
 //! real bus and command line with real children.
 
 mod app;
+mod apps;
 mod asking;
+mod calendar;
 mod crashing;
 mod events;
 mod installing;
 mod kinds;
+mod media;
 mod outside;
 mod project;
+mod routed;
 mod stranger;
+mod system;
+mod talking;
+mod text;
+mod web;

@@ -1,68 +1,166 @@
-//! A linear head over embeddings: softmax regression that starts at the intents' centroids and takes a few steps.
-//! Trained in the background, after the registry is already routing by similarity. Knows vectors and labels, no texts.
+//! A linear head over embeddings and letters: softmax regression that starts at the intents' centroids and takes a few
+//! steps. Trained in the background, after the registry is already routing by similarity. Knows vectors and labels, no
+//! texts.
 
+use super::lexical::Sparse;
 use super::vectors::{Rows, dot};
+use std::collections::HashMap;
 
 /// Steepness of the softmax at the start. Enough to tell near intents apart, little enough not to learn examples by heart.
 const STEEPNESS: f32 = 10.0;
+/// What letters weigh beside meaning, per cosine.
+const LETTERS: f32 = 0.5;
 /// Measured on public intent sets: more steps bring nothing and cost seconds.
 const STEPS: usize = 15;
 const RATE: f32 = 0.3;
 const MOMENTUM: f32 = 0.9;
 /// Rows times labels from which training would take more than about ten seconds; similarity has to do there.
 const TOO_LARGE: usize = 2_000_000;
+/// Weights of letters from which they would take more than 32 MiB, twice that while training.
+const TOO_MANY: usize = 8_000_000;
 
-/// Trained weights: one row per label.
-#[derive(Debug)]
-pub struct Head {
-    dim: usize,
-    weights: Vec<f32>,
+/// An example or a request, both ways.
+#[derive(Debug, Clone, Copy)]
+pub struct Both<'a> {
+    /// Its embedding, at unit length.
+    pub meaning: &'a [f32],
+    /// Its letters and words, at unit length.
+    pub letters: &'a Sparse,
 }
 
+/// Trained weights.
+#[derive(Debug)]
+pub struct Head {
+    weights: Weights,
+    /// Where each feature's weights are, in multiples of the number of labels.
+    features: HashMap<u32, usize>,
+}
+
+/// One weight for each dimension and label, and for each feature of letters and label.
+#[derive(Debug, Clone)]
+struct Weights {
+    labels: usize,
+    dim: usize,
+    /// A row for each label.
+    meaning: Vec<f32>,
+    /// A row for each feature: a request has few of them.
+    letters: Vec<f32>,
+}
+
+/// An example's features as places in [`Weights::letters`].
+type Placed = Vec<(usize, f32)>;
+
 impl Head {
-    /// Learns which label each row has. `None` when there is too little or too much to learn from.
-    pub fn train(rows: &Rows, labels: &[usize], centroids: &Rows) -> Option<Self> {
-        let (dim, count) = (rows.dim(), centroids.len());
+    /// Learns which label each row has; `letters` and `labels` go with `rows`. `None` when there is too little or too
+    /// much to learn from.
+    pub fn train(rows: &Rows, letters: &[Sparse], labels: &[usize], count: usize) -> Option<Self> {
         if count < 2 || labels.is_empty() || labels.len() * count > TOO_LARGE {
             return None;
         }
-        let mut weights: Vec<f32> = (0..count).flat_map(|n| centroids.row(n).iter().map(|v| v * STEEPNESS)).collect();
-        let mut speed = vec![0.0f32; weights.len()];
-        for _ in 0..STEPS {
-            let slope = slope(rows, labels, &weights, dim);
-            for ((weight, speed), slope) in weights.iter_mut().zip(&mut speed).zip(slope) {
-                *speed = MOMENTUM * *speed - RATE * slope;
-                *weight += *speed;
-            }
+        let mut features = HashMap::new();
+        for (feature, _) in letters.iter().flatten() {
+            let next = features.len();
+            features.entry(*feature).or_insert(next);
         }
-        weights.iter().all(|w| w.is_finite()).then_some(Self { dim, weights })
+        if features.len() * count > TOO_MANY {
+            features.clear();
+        }
+        let placed: Vec<Placed> = letters.iter().map(|sparse| place(sparse, &features)).collect();
+        let mut weights = Weights::centroids(rows, &placed, labels, (count, features.len()));
+        let mut speed = weights.zeros();
+        for _ in 0..STEPS {
+            let slope = weights.slope(rows, &placed, labels);
+            speed.advance(MOMENTUM, -RATE, &slope);
+            weights.advance(1.0, 1.0, &speed);
+        }
+        weights.is_finite().then_some(Self { weights, features })
     }
 
-    /// How well the query fits each label, on the scale of a cosine; the labels' mean is 0.
-    pub fn scores(&self, query: &[f32]) -> Vec<f32> {
-        let mut scores: Vec<f32> = self.weights.chunks_exact(self.dim).map(|w| dot(w, query) / STEEPNESS).collect();
-        let mean = scores.iter().sum::<f32>() / scores.len() as f32;
-        scores.iter_mut().for_each(|s| *s -= mean);
+    /// How well the request fits each label, about on the scale of a cosine.
+    pub fn scores(&self, request: Both<'_>) -> Vec<f32> {
+        let mut scores = self.weights.scores(request.meaning, &place(request.letters, &self.features));
+        scores.iter_mut().for_each(|score| *score /= STEEPNESS);
         scores
     }
 }
 
-/// The slope of the cross entropy, summed over all rows.
-fn slope(rows: &Rows, labels: &[usize], weights: &[f32], dim: usize) -> Vec<f32> {
-    let mut slope = vec![0.0f32; weights.len()];
-    for (n, label) in labels.iter().enumerate() {
-        let row = rows.row(n);
-        let mut shares: Vec<f32> = weights.chunks_exact(dim).map(|w| dot(w, row)).collect();
-        softmax(&mut shares);
-        shares[*label] -= 1.0;
-        for (share, part) in shares.iter().zip(slope.chunks_exact_mut(dim)) {
-            // Most labels are far off and get nothing: skipping them halves the time.
-            if share.abs() > 1e-4 {
-                part.iter_mut().zip(row).for_each(|(s, v)| *s += share * v);
+fn place(sparse: &Sparse, features: &HashMap<u32, usize>) -> Placed {
+    sparse.iter().filter_map(|(feature, weight)| Some((*features.get(feature)?, weight * LETTERS))).collect()
+}
+
+impl Weights {
+    /// The mean of each label's rows, both halves at their full length.
+    fn centroids(rows: &Rows, placed: &[Placed], labels: &[usize], (count, features): (usize, usize)) -> Self {
+        let dim = rows.dim();
+        let mut weights =
+            Self { labels: count, dim, meaning: vec![0.0; count * dim], letters: vec![0.0; count * features] };
+        for (n, label) in labels.iter().enumerate() {
+            weights.meaning[label * dim..][..dim].iter_mut().zip(rows.row(n)).for_each(|(w, v)| *w += v);
+            placed[n].iter().for_each(|(at, v)| weights.letters[at * count + label] += v);
+        }
+        let mut lengths = vec![0.0f32; count];
+        for row in weights.letters.chunks_exact(count) {
+            lengths.iter_mut().zip(row).for_each(|(length, w)| *length += w * w);
+        }
+        let scale = |length: f32, to: f32| if length > 0.0 { STEEPNESS * to / length.sqrt() } else { 0.0 };
+        for row in weights.meaning.chunks_exact_mut(dim.max(1)) {
+            let by = scale(dot(row, row), 1.0);
+            row.iter_mut().for_each(|w| *w *= by);
+        }
+        for row in weights.letters.chunks_exact_mut(count) {
+            row.iter_mut().zip(&lengths).for_each(|(w, length)| *w *= scale(*length, LETTERS));
+        }
+        weights
+    }
+
+    fn zeros(&self) -> Self {
+        Self { meaning: vec![0.0; self.meaning.len()], letters: vec![0.0; self.letters.len()], ..*self }
+    }
+
+    /// `keep` times these weights plus `share` times others.
+    fn advance(&mut self, keep: f32, share: f32, other: &Self) {
+        let step = |(w, o): (&mut f32, &f32)| *w = keep * *w + share * o;
+        self.meaning.iter_mut().zip(&other.meaning).for_each(step);
+        self.letters.iter_mut().zip(&other.letters).for_each(step);
+    }
+
+    fn scores(&self, meaning: &[f32], placed: &Placed) -> Vec<f32> {
+        let mut scores: Vec<f32> = match self.dim {
+            0 => vec![0.0; self.labels],
+            dim => self.meaning.chunks_exact(dim).map(|w| dot(w, meaning)).collect(),
+        };
+        for (at, value) in placed {
+            let row = &self.letters[at * self.labels..][..self.labels];
+            scores.iter_mut().zip(row).for_each(|(score, w)| *score += w * value);
+        }
+        scores
+    }
+
+    /// The slope of the cross entropy, summed over all rows.
+    fn slope(&self, rows: &Rows, placed: &[Placed], labels: &[usize]) -> Self {
+        let mut slope = self.zeros();
+        for (n, label) in labels.iter().enumerate() {
+            let row = rows.row(n);
+            let mut shares = self.scores(row, &placed[n]);
+            softmax(&mut shares);
+            shares[*label] -= 1.0;
+            for (share, part) in shares.iter().zip(slope.meaning.chunks_exact_mut(self.dim.max(1))) {
+                // Most labels are far off and get nothing: skipping them halves the time.
+                if share.abs() > 1e-4 {
+                    part.iter_mut().zip(row).for_each(|(s, v)| *s += share * v);
+                }
+            }
+            for (at, value) in &placed[n] {
+                let part = &mut slope.letters[at * self.labels..][..self.labels];
+                part.iter_mut().zip(&shares).for_each(|(s, share)| *s += share * value);
             }
         }
+        slope
     }
-    slope
+
+    fn is_finite(&self) -> bool {
+        self.meaning.iter().chain(&self.letters).all(|w| w.is_finite())
+    }
 }
 
 fn softmax(values: &mut [f32]) {
@@ -87,17 +185,26 @@ mod tests {
     fn learns_what_centroids_miss() {
         // Both labels share a strong first direction; only the weak second one tells them apart.
         let examples = rows(&[[1.0, 0.2, 0.0], [1.0, 0.2, 0.6], [1.0, -0.2, 0.0], [1.0, -0.2, -0.6]]);
-        let centroids = rows(&[[1.0, 0.2, 0.3], [1.0, -0.2, -0.3]]);
-        let head = Head::train(&examples, &[0, 0, 1, 1], &centroids).unwrap();
-        let scores = head.scores(&[0.97, 0.24, 0.0]);
+        let silent = vec![Sparse::new(); 4];
+        let head = Head::train(&examples, &silent, &[0, 0, 1, 1], 2).unwrap();
+        let scores = head.scores(Both { meaning: &[0.97, 0.24, 0.0], letters: &silent[0] });
         assert!(scores[0] > scores[1], "{scores:?}");
-        assert!((scores[0] + scores[1]).abs() < 1e-5);
+    }
+
+    #[test]
+    fn letters_decide_where_meaning_does_not() {
+        let same = rows(&[[1.0, 0.0, 0.0]; 4]);
+        let letters = [vec![(7, 1.0)], vec![(7, 0.8), (9, 0.6)], vec![(8, 1.0)], vec![(8, 0.8), (9, 0.6)]];
+        let head = Head::train(&same, &letters, &[0, 0, 1, 1], 2).unwrap();
+        let score = |letters: &Sparse| head.scores(Both { meaning: &[1.0, 0.0, 0.0], letters });
+        assert!(score(&vec![(8, 1.0)])[1] > score(&vec![(8, 1.0)])[0] + 0.2);
+        let unknown = score(&vec![(1, 1.0)]);
+        assert!((unknown[0] - unknown[1]).abs() < 1e-5, "{unknown:?}");
     }
 
     #[test]
     fn nothing_to_tell_apart_is_no_head() {
-        let examples = rows(&[[1.0, 0.0, 0.0]]);
-        assert!(Head::train(&examples, &[0], &examples).is_none());
-        assert!(Head::train(&Rows::new(3), &[], &rows(&[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])).is_none());
+        assert!(Head::train(&rows(&[[1.0, 0.0, 0.0]]), &[Sparse::new()], &[0], 1).is_none());
+        assert!(Head::train(&Rows::new(3), &[], &[], 2).is_none());
     }
 }

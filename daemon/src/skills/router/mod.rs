@@ -6,32 +6,25 @@
 mod background;
 mod gate;
 mod head;
+mod letters;
 mod lexical;
+mod meaning;
 pub mod text;
 mod vectors;
 
-use head::Head;
-use lexical::{Inverted, Rarity};
+use head::Both;
+use letters::Letters;
+use meaning::{Learned, Meaning};
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
-use vectors::{Nearest, Rows};
+use vectors::Nearest;
 
 /// How many candidates a ranking names.
 pub const CANDIDATES: usize = 5;
-/// Intents whose examples are compared one by one, after their centroids.
-const SHORTLIST: usize = 24;
-/// What likeness by letters adds to likeness by meaning.
-const LEXICAL_SHARE: f32 = 0.2;
-/// What the head's opinion adds.
-const HEAD_SHARE: f32 = 1.5;
 /// How much being nearer to a counter-example than to the examples costs.
 const COUNTER_SHARE: f32 = 1.0;
 /// A background sentence this like an example is some skill's business after all.
 const TAKEN_UP: f32 = 0.8;
-/// A head needs this many intents, with this many examples each.
-const HEAD_INTENTS: usize = 2;
-const HEAD_EXAMPLES: usize = 5;
 
 /// An intent that words may lead to. Example texts are plain, without marks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -109,63 +102,52 @@ pub fn texts_to_embed(intents: &[RoutedIntent], languages: &[String]) -> Vec<Str
 #[derive(Debug, Clone)]
 pub struct Router {
     base: Arc<Base>,
-    head: Option<Arc<Head>>,
+    learned: Option<Arc<Learned>>,
 }
 
 #[derive(Debug)]
 struct Base {
     intents: usize,
     languages: Vec<String>,
-    dense: Dense,
-    lexical: Lexical,
-}
-
-/// Everything by meaning. Ranges are the intents' rows.
-#[derive(Debug, Default)]
-struct Dense {
-    centroids: Rows,
-    examples: Rows,
-    of_intent: Vec<Range<usize>>,
-    counters: Rows,
-    counters_of: Vec<Range<usize>>,
-    background: Rows,
-}
-
-/// Everything by letters and words.
-#[derive(Debug)]
-struct Lexical {
-    rarity: Rarity,
-    centroids: Inverted,
-    examples: Inverted,
-    of_intent: Vec<Range<usize>>,
-    counters: Inverted,
-    counters_of: Vec<Range<usize>>,
-    background: Inverted,
+    meaning: Meaning,
+    letters: Letters,
 }
 
 impl Router {
-    /// Prepares everything but the head. Without vectors the router goes by letters.
+    /// Prepares everything but what has to be learned. Without vectors the router goes by letters.
     pub fn build(intents: &[RoutedIntent], vectors: &Vectors) -> Self {
         let base = Base {
             intents: intents.len(),
             languages: vectors.languages.clone(),
-            dense: Dense::new(intents, vectors),
-            lexical: Lexical::new(intents),
+            meaning: Meaning::new(intents, vectors),
+            letters: Letters::new(intents),
         };
-        Self { base: Arc::new(base), head: None }
+        Self { base: Arc::new(base), learned: None }
     }
 
     /// The same router with a linear head; takes up to seconds for hundreds of intents. Without enough examples the
     /// router stays as it is.
     pub fn with_head(&self) -> Self {
-        Self { base: self.base.clone(), head: self.base.dense.train().map(Arc::new) }
+        let learned = self.base.meaning.learn(&self.base.letters.rarity);
+        Self { base: self.base.clone(), learned: learned.map(Arc::new) }
+    }
+
+    /// The same router, with a head that knows each skill's threshold; takes some times as long.
+    pub fn calibrated(&self) -> Self {
+        let calibrate = |learned: &Arc<Learned>| self.base.meaning.calibrate(learned, &self.base.letters.rarity);
+        Self { base: self.base.clone(), learned: self.learned.as_ref().map(calibrate).map(Arc::new) }
+    }
+
+    /// Whether it has learned all there is.
+    pub fn is_calibrated(&self) -> bool {
+        self.learned.as_ref().is_some_and(|learned| learned.is_calibrated())
     }
 
     /// Whether an embedding of this text would help: it is in a language of the embedding model.
     pub fn wants_vector(&self, text: &str) -> bool {
         let languages = &self.base.languages;
-        let dense = self.base.dense.examples.len() > 0;
-        dense && (languages.is_empty() || languages.iter().any(|l| l == text::language(text).unwrap_or("en")))
+        let known = |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
+        !self.base.meaning.is_empty() && known(text::language(text).unwrap_or("en"))
     }
 
     /// Ranks the intents for a request. A vector of the wrong length, or one for a text that the embedding model does
@@ -174,68 +156,17 @@ impl Router {
         if self.base.intents == 0 || text.trim().is_empty() {
             return Ranking { candidates: Vec::new(), in_scope: 0.0, outcome: Outcome::Nobody };
         }
-        let usable = |v: &&[f32]| v.len() == self.base.dense.examples.dim() && self.wants_vector(text);
+        let (meaning, letters) = (&self.base.meaning, &self.base.letters);
+        let said = letters.rarity.vector(text);
+        let usable = |v: &&[f32]| v.len() == meaning.dim() && self.wants_vector(text);
         let compared = match vector.filter(usable) {
-            Some(vector) => self.by_meaning(text, vector),
-            None => self.by_letters(text),
+            Some(vector) => {
+                let by_letters = letters.centroids.cosines(&said);
+                meaning.compare(Both { meaning: vector, letters: &said }, &by_letters, self.learned.as_deref())
+            }
+            None => letters.compare(&said),
         };
         compared.into_ranking()
-    }
-
-    fn by_meaning(&self, text: &str, vector: &[f32]) -> Compared {
-        let (dense, lexical) = (&self.base.dense, &self.base.lexical);
-        let query = lexical.rarity.vector(text);
-        let letters = lexical.centroids.cosines(&query);
-        let centroids = dense.centroids.dots(vector);
-        let head = self.head.as_ref().map(|head| head.scores(vector));
-        let head = |n: usize| head.as_ref().map_or(0.0, |scores| scores[n]);
-        let coarse = |n: usize| centroids[n] + LEXICAL_SHARE * letters[n] + HEAD_SHARE * head(n);
-        let one = |index: usize| {
-            let nearest = dense.examples.nearest(dense.of_intent[index].clone(), vector);
-            let counter = dense.counters.nearest(dense.counters_of[index].clone(), vector).largest();
-            let likeness = centroids[index] + nearest.mean();
-            let crossed = COUNTER_SHARE * (counter - nearest.largest()).max(0.0);
-            Likeness {
-                index,
-                score: (likeness + LEXICAL_SHARE * letters[index] + HEAD_SHARE * head(index) - crossed) / 2.2,
-                centroid: centroids[index],
-                nearest: nearest.largest(),
-                mean: nearest.mean(),
-                letters: letters[index],
-                crossed,
-            }
-        };
-        let best = best_first(shortlist(self.base.intents, coarse).into_iter().map(one).collect());
-        let mut background = Nearest::default();
-        dense.background.dots(vector).into_iter().for_each(|d| background.add(d));
-        Compared { best, background, by: gate::Evidence::Meaning }
-    }
-
-    fn by_letters(&self, text: &str) -> Compared {
-        let lexical = &self.base.lexical;
-        let query = lexical.rarity.vector(text);
-        let centroids = lexical.centroids.cosines(&query);
-        let examples = lexical.examples.cosines(&query);
-        let counters = lexical.counters.cosines(&query);
-        let one = |index: usize| {
-            let mut nearest = Nearest::default();
-            examples[lexical.of_intent[index].clone()].iter().for_each(|c| nearest.add(*c));
-            let counter = counters[lexical.counters_of[index].clone()].iter().copied().fold(0.0, f32::max);
-            let crossed = COUNTER_SHARE * (counter - nearest.largest()).max(0.0);
-            Likeness {
-                index,
-                score: (centroids[index] + nearest.mean() + nearest.largest() - crossed) / 3.0,
-                centroid: centroids[index],
-                nearest: nearest.largest(),
-                mean: nearest.mean(),
-                letters: centroids[index],
-                crossed,
-            }
-        };
-        let best = best_first((0..self.base.intents).map(one).collect());
-        let mut background = Nearest::default();
-        lexical.background.cosines(&query).into_iter().for_each(|c| background.add(c));
-        Compared { best, background, by: gate::Evidence::Letters }
     }
 }
 
@@ -244,6 +175,8 @@ impl Router {
 struct Likeness {
     index: usize,
     score: f32,
+    /// The head's opinion; 0 without one.
+    head: f32,
     centroid: f32,
     nearest: f32,
     mean: f32,
@@ -268,15 +201,6 @@ impl Compared {
     }
 }
 
-fn shortlist(intents: usize, coarse: impl Fn(usize) -> f32) -> Vec<usize> {
-    let mut all: Vec<(f32, usize)> = (0..intents).map(|n| (coarse(n), n)).collect();
-    if all.len() > SHORTLIST {
-        all.select_nth_unstable_by(SHORTLIST, |a, b| b.0.total_cmp(&a.0));
-        all.truncate(SHORTLIST);
-    }
-    all.into_iter().map(|(_, n)| n).collect()
-}
-
 fn best_first(mut all: Vec<Likeness>) -> Vec<Likeness> {
     all.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.index.cmp(&b.index)));
     all
@@ -297,72 +221,6 @@ fn name_phrase(intent: &RoutedIntent) -> String {
         }
     }
     phrase
-}
-
-impl Dense {
-    fn new(intents: &[RoutedIntent], vectors: &Vectors) -> Self {
-        let dim = vectors.by_text.values().map(Vec::len).next().unwrap_or(0);
-        let vector = |text: &str| vectors.by_text.get(text).filter(|v| dim > 0 && v.len() == dim);
-        let spoken = |code: &str| vectors.languages.is_empty() || vectors.languages.iter().any(|l| l == code);
-        let [mut centroids, mut examples, mut counters, mut background] = [(); 4].map(|()| Rows::new(dim));
-        let (mut of_intent, mut counters_of) = (Vec::new(), Vec::new());
-        for intent in intents {
-            let (from, counters_from) = (examples.len(), counters.len());
-            let said = intent.examples.iter().filter(|(code, _)| spoken(code)).filter_map(|(_, text)| vector(text));
-            said.chain(vector(&name_phrase(intent))).for_each(|v| examples.push(v));
-            let others = intent.counter_examples.iter().filter(|(code, _)| spoken(code));
-            others.filter_map(|(_, text)| vector(text)).for_each(|v| counters.push(v));
-            of_intent.push(from..examples.len());
-            counters_of.push(counters_from..counters.len());
-            centroids.push(&examples.sum(from..examples.len()));
-        }
-        let foreign = |v: &&Vec<f32>| examples.dots(v).into_iter().all(|likeness| likeness < TAKEN_UP);
-        let sentences = background::SENTENCES.iter().filter_map(|(_, text)| vector(text));
-        sentences.filter(foreign).for_each(|v| background.push(v));
-        Self { centroids, examples, of_intent, counters, counters_of, background }
-    }
-
-    fn train(&self) -> Option<Head> {
-        let enough = self.of_intent.iter().filter(|rows| rows.len() >= HEAD_EXAMPLES).count() >= HEAD_INTENTS;
-        if !enough {
-            return None;
-        }
-        let labels = self.of_intent.iter().enumerate().flat_map(|(label, rows)| rows.clone().map(move |_| label));
-        Head::train(&self.examples, &labels.collect::<Vec<_>>(), &self.centroids)
-    }
-}
-
-impl Lexical {
-    fn new(intents: &[RoutedIntent]) -> Self {
-        let mut rarity = Rarity::default();
-        let phrases: Vec<String> = intents.iter().map(name_phrase).collect();
-        intents.iter().flat_map(|i| &i.examples).for_each(|(_, text)| rarity.add(text));
-        background::SENTENCES.iter().for_each(|(_, text)| rarity.add(text));
-        let (mut examples, mut centroids, mut counters) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut of_intent, mut counters_of) = (Vec::new(), Vec::new());
-        for (intent, phrase) in intents.iter().zip(&phrases) {
-            let (from, counters_from) = (examples.len(), counters.len());
-            let said = intent.examples.iter().map(|(_, text)| text).chain([phrase]);
-            examples.extend(said.map(|text| rarity.vector(text)));
-            counters.extend(intent.counter_examples.iter().map(|(_, text)| rarity.vector(text)));
-            of_intent.push(from..examples.len());
-            counters_of.push(counters_from..counters.len());
-            centroids.push(lexical::centroid(&examples[from..].iter().collect::<Vec<_>>()));
-        }
-        let examples = Inverted::new(examples.iter());
-        let sentences = background::SENTENCES.iter().map(|(_, text)| rarity.vector(text));
-        let foreign = |v: &lexical::Sparse| examples.cosines(v).into_iter().all(|likeness| likeness < TAKEN_UP);
-        let background: Vec<_> = sentences.filter(foreign).collect();
-        Self {
-            rarity,
-            centroids: Inverted::new(centroids.iter()),
-            examples,
-            of_intent,
-            counters: Inverted::new(counters.iter()),
-            counters_of,
-            background: Inverted::new(background.iter()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Vectors of one length, row after row.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Rows {
     dim: usize,
     values: Vec<f32>,

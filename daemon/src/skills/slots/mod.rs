@@ -101,6 +101,33 @@ pub fn reply(
     }
 }
 
+/// What would fill a parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wanted {
+    /// A date, a time of day, or both.
+    Datetime,
+    /// A span of time.
+    Duration,
+    /// A number.
+    Number,
+    /// One of these.
+    Choice(Vec<String>),
+    /// Words.
+    Words,
+}
+
+/// What would fill a parameter of an intent; `None` for one that words can't fill.
+pub fn wanted(parameters: &Value, name: &str) -> Option<Wanted> {
+    let slot = schema::slots(parameters).into_iter().find(|slot| slot.name == name)?;
+    Some(match slot.kind {
+        Kind::Datetime => Wanted::Datetime,
+        Kind::Duration => Wanted::Duration,
+        Kind::Number => Wanted::Number,
+        Kind::Choice(choices) => Wanted::Choice(choices.iter().filter_map(|c| c.names.first().cloned()).collect()),
+        Kind::Free => Wanted::Words,
+    })
+}
+
 /// The last place at or before this one that does not cut a character.
 fn boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)

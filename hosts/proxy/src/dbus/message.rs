@@ -10,6 +10,7 @@ const LONGEST: usize = 16 << 20;
 const FIXED: usize = 16;
 
 const DESTINATION: u8 = 6;
+const SENDER: u8 = 7;
 const MEMBER: u8 = 3;
 const SIGNATURE: u8 = 8;
 const NO_REPLY: u8 = 1;
@@ -32,6 +33,8 @@ pub struct Message {
     pub kind: Kind,
     /// To whom; empty for everybody.
     pub destination: String,
+    /// From whom, as the bus says; empty on the way to it.
+    pub sender: String,
     /// The method or signal.
     pub member: String,
     signature: String,
@@ -60,8 +63,9 @@ impl Message {
         let text = |wanted: u8| {
             texts.iter().find(|(code, _)| *code == wanted).map(|(_, text)| text.clone()).unwrap_or_default()
         };
-        let (destination, member, signature) = (text(DESTINATION), text(MEMBER), text(SIGNATURE));
-        Ok(Some(Self { body: header, kind, destination, member, signature, bytes }))
+        let (destination, sender) = (text(DESTINATION), text(SENDER));
+        let (member, signature) = (text(MEMBER), text(SIGNATURE));
+        Ok(Some(Self { body: header, kind, destination, sender, member, signature, bytes }))
     }
 
     /// The header's fields that are texts, by their codes. A code that comes twice is an error: two readers could
@@ -125,6 +129,36 @@ impl Message {
         String::from_utf8(text.to_vec()).ok()
     }
 
+    /// Whether it carries a list of texts and nothing else.
+    pub fn is_list(&self) -> bool {
+        self.signature == "as"
+    }
+
+    /// The same message, in whose list only the wanted texts are left.
+    pub fn with_only(&self, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<u8>> {
+        let little = self.bytes[0] == b'l';
+        let end = self.body + 4 + number(&self.bytes, self.body, little)? as usize;
+        let (mut at, mut list) = (self.body + 4, Vec::new());
+        while at < end.min(self.bytes.len()) {
+            at = at.next_multiple_of(4);
+            let size = number(&self.bytes, at, little)? as usize;
+            let text = (at + 4).checked_add(size).and_then(|stop| self.bytes.get(at + 4..stop));
+            let text = text.ok_or_else(|| bad("a text".into()))?;
+            if std::str::from_utf8(text).is_ok_and(&wanted) {
+                list.resize(list.len().next_multiple_of(4), 0);
+                list.extend(written(text.len(), little));
+                list.extend_from_slice(text);
+                list.push(0);
+            }
+            at += 4 + size + 1;
+        }
+        let mut bytes = self.bytes[..self.body].to_vec();
+        bytes[4..8].copy_from_slice(&written(list.len() + 4, little));
+        bytes.extend(written(list.len(), little));
+        bytes.extend(list);
+        Ok(bytes)
+    }
+
     /// Whether its sender waits for an answer.
     pub fn wants_reply(&self) -> bool {
         self.bytes[2] & NO_REPLY == 0
@@ -180,6 +214,11 @@ fn number(bytes: &[u8], at: usize, little: bool) -> io::Result<u32> {
     let four = at.checked_add(4).and_then(|end| bytes.get(at..end)).and_then(|four| <[u8; 4]>::try_from(four).ok());
     let four = four.ok_or_else(|| bad("a number".into()))?;
     Ok(if little { u32::from_le_bytes(four) } else { u32::from_be_bytes(four) })
+}
+
+fn written(number: usize, little: bool) -> [u8; 4] {
+    let number = number as u32;
+    if little { number.to_le_bytes() } else { number.to_be_bytes() }
 }
 
 fn bad(what: String) -> io::Error {

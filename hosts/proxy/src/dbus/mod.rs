@@ -52,13 +52,14 @@ pub fn connect(bus: Bus, granted: &Granted) -> Answer {
 fn filter(bus: UnixStream, granted: &Granted) -> io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
     let to_skill: Writer = Arc::new(Mutex::new(ours.try_clone()?));
-    let (from_bus, mut to_bus, echo, granted) = (bus.try_clone()?, bus, to_skill.clone(), granted.clone());
+    let (from_bus, mut to_bus, echo) = (bus.try_clone()?, bus, to_skill.clone());
+    let (may_ask, may_see) = (granted.clone(), granted.clone());
     let outwards = move || {
-        let ended = outwards(BufReader::new(ours), &mut to_bus, &echo, &granted);
+        let ended = outwards(BufReader::new(ours), &mut to_bus, &echo, &may_ask);
         close(&to_bus, ended);
     };
     let inwards = move || {
-        let ended = inwards(BufReader::new(from_bus), &to_skill);
+        let ended = inwards(BufReader::new(from_bus), &to_skill, &may_see);
         close(&to_skill.lock().unwrap_or_else(PoisonError::into_inner), ended);
     };
     thread::Builder::new().name("outwards".into()).spawn(outwards)?;
@@ -109,7 +110,7 @@ fn authenticate(from: &mut impl BufRead, bus: &mut UnixStream) -> io::Result<()>
 }
 
 /// From the bus to the skill: answers and signals, no calls.
-fn inwards(mut from: impl BufRead, to_skill: &Writer) -> io::Result<()> {
+fn inwards(mut from: impl BufRead, to_skill: &Writer, granted: &Granted) -> io::Result<()> {
     loop {
         let Some(first) = from.fill_buf()?.first().copied() else { return Ok(()) };
         // Lines of the authentication begin with a word in capitals, messages with their byte order.
@@ -120,8 +121,13 @@ fn inwards(mut from: impl BufRead, to_skill: &Writer) -> io::Result<()> {
             continue;
         }
         let Some(message) = Message::read(&mut from)? else { return Ok(()) };
-        if message.kind != Kind::Call {
-            write(to_skill, message.bytes())?;
+        match message.kind {
+            Kind::Call => {}
+            // Whichever question it answers: the bus's lists are lists of names.
+            Kind::Other if message.sender == BUS && message.is_list() => {
+                write(to_skill, &message.with_only(|name| granted.allows_name(name))?)?;
+            }
+            Kind::Other => write(to_skill, message.bytes())?,
         }
     }
 }
@@ -153,6 +159,8 @@ fn judge(message: &Message, granted: &Granted) -> Verdict {
     let about = argument.as_deref().unwrap_or_default();
     let allowed = HARMLESS.contains(&member)
         || ABOUT_NAMES.contains(&member) && (granted.allows_name(about) || about == BUS)
+        // The answer is cut down to the granted names on its way back.
+        || member == "ListNames" && granted.has_families()
         || member == "AddMatch" && rule::is_narrow(about, granted);
     match allowed {
         true => Verdict::Pass,

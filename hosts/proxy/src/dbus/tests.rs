@@ -57,6 +57,84 @@ fn calls_go_to_granted_names_only() {
     assert_eq!(judged(BUS, "AddMatch", rule), Verdict::Pass);
 }
 
+fn players() -> Granted {
+    Granted::from_arguments(["--dbus=org.example.Player.*".to_string()].into_iter()).expect("good arguments")
+}
+
+#[test]
+fn a_family_of_names_can_be_listed_and_called() {
+    let judged = |to, member, about| judge(&call(to, member, about), &players());
+    assert_eq!(judged("org.example.Player.one", "Play", ""), Verdict::Pass);
+    assert_eq!(judged(BUS, "ListNames", ""), Verdict::Pass);
+    assert_eq!(judged(BUS, "GetNameOwner", "org.example.Player.one"), Verdict::Pass);
+    for (to, member, about) in [
+        ("org.example.Player", "Play", ""),
+        ("org.example.Other", "Play", ""),
+        (BUS, "ListActivatableNames", ""),
+        (BUS, "ListQueuedOwners", "org.example.Player.one"),
+        (BUS, "GetNameOwner", "org.example.Other"),
+    ] {
+        assert!(matches!(judged(to, member, about), Verdict::Refuse(_)), "{to} {member} {about}");
+    }
+}
+
+/// What the bus answers to a question for names.
+fn names(of: &str, names: &[&str]) -> Vec<u8> {
+    let mut list = Vec::new();
+    for name in names {
+        list.resize(list.len().next_multiple_of(4), 0);
+        list.extend((name.len() as u32).to_le_bytes());
+        list.extend(name.as_bytes());
+        list.push(0);
+    }
+    let mut fields = vec![5, 1, b'u', 0, 7, 0, 0, 0];
+    fields.extend([7, 1, b's', 0]);
+    fields.extend((of.len() as u32).to_le_bytes());
+    fields.extend(of.as_bytes());
+    fields.push(0);
+    fields.resize(fields.len().next_multiple_of(8), 0);
+    fields.extend([8, 1, b'g', 0, 2, b'a', b's', 0]);
+    let mut bytes = vec![b'l', 2, 1, 1];
+    bytes.extend((list.len() as u32 + 4).to_le_bytes());
+    bytes.extend(9u32.to_le_bytes());
+    bytes.extend((fields.len() as u32).to_le_bytes());
+    bytes.extend(fields);
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    bytes.extend((list.len() as u32).to_le_bytes());
+    bytes.extend(list);
+    bytes
+}
+
+fn passed_on(message: &[u8]) -> Vec<u8> {
+    let (ours, mut theirs) = UnixStream::pair().expect("a pair");
+    let writer: Writer = Arc::new(Mutex::new(ours));
+    let ended = inwards(message, &writer, &players());
+    drop(writer);
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut theirs, &mut bytes).expect("read");
+    if ended.is_ok() { bytes } else { Vec::new() }
+}
+
+#[test]
+fn the_bus_s_lists_are_cut_down_to_what_was_granted() {
+    let all = ["org.freedesktop.DBus", ":1.7", "org.example.Player.one", "org.example.Secret", "org.example.Player.b"];
+    let granted = ["org.example.Player.one", "org.example.Player.b"];
+    assert_eq!(passed_on(&names(BUS, &all)), names(BUS, &granted));
+    assert_eq!(passed_on(&names(BUS, &[":1.7"])), names(BUS, &[]));
+    assert_eq!(passed_on(&names(":1.9", &all)), names(":1.9", &all), "other lists are the services' own");
+    // Whatever one byte says, nothing that was not granted passes.
+    let good = names(BUS, &["org.example.Secret"]);
+    let body = good.len() - 4 - 4 - "org.example.Secret".len() - 1;
+    for at in body..good.len() {
+        for value in [0u8, 1, 0x7f, 0xff] {
+            let mut changed = good.clone();
+            changed[at] = value;
+            let passed = passed_on(&changed);
+            assert!(!String::from_utf8_lossy(&passed).contains("Secret"), "byte {at} as {value}");
+        }
+    }
+}
+
 #[test]
 fn a_refusal_is_a_message_of_the_bus() {
     let refused = call("org.example.B", "Anything", "");
