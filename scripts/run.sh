@@ -86,11 +86,27 @@ demo_folder() {
     [ -z "${file:-}" ] || show summarize "$file"
 }
 
+# Each built-in skill once, as far as a machine without a desktop can show it; what reaches outside is only routed here,
+# since it would wait for a yes.
+demo_skills() {
+    step "skills"
+    show ask "set a timer for ten minutes for the pasta"
+    show ask "what is 15% of 80"
+    show ask "how much memory is in use"
+    show ask "how many words are in: the quick brown fox jumps"
+    show ask "which files did I change today"
+    show ask "what's on my calendar tomorrow"
+    show ask "what song is playing"
+    show skill call org.hob.notes ListNotes "{}"
+    show route "is a text editor installed"
+    show route "open example.org"
+}
+
 prepare
 start
 index_folder
 if [ -n "${DIR:-}" ]; then demo_folder; else demo_home; fi
-show ask "set a timer for ten minutes for the pasta"
+demo_skills
 show status
 
 echo

@@ -106,7 +106,7 @@ def measure(examples, tested, outside):
         "top-1": share(found[:1] == [name] for found, name in zip(mine, wanted)),
         "top-5": share(name in found[:5] for found, name in zip(mine, wanted)),
         "as a skill's": share(details["decision"] == "skill" for _, details in routed),
-        "ms": percentile([details["took_ms"] for _, details in routed], 95),
+        "ms": percentile([details["took_ms"] for _, details in routed], 0.95),
         "learned s": learned,
     }
     if outside:
@@ -181,7 +181,7 @@ def thousand(folder, _draws):
                 raise SystemExit("the new skill was not found")
         found = (time.monotonic() - begin) * 1000
         after = [route(running, text)[1]["took_ms"] for text in texts]
-    slow = max(percentile(times, 95), percentile(after, 95))
+    slow = max(percentile(times, 0.95), percentile(after, 0.95))
     return [row(f"{len(examples)} intents, routed, 95th percentile", f"{slow:.1f} ms", "<= 25 ms", slow <= 25),
             row(f"{len(examples)} intents, slowest of {len(texts)} right after an install", f"{max(after):.0f} ms", "", True),
             row("a new skill is found, after its install", f"{found:.0f} ms", "<= 300 ms", found <= 300)]

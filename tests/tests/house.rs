@@ -158,6 +158,8 @@ fn only_the_fetch_and_proxy_hosts_have_network_code() {
         "hob-skill-apps",
         "hob-skill-clock",
         "hob-skill-files",
+        "hob-skill-media",
+        "hob-skill-system",
     ] {
         let tree = whole_tree(&metadata, program);
         let found: Vec<_> = NETWORK.iter().filter(|name| tree.contains(**name)).collect();

@@ -103,6 +103,26 @@ async fn a_skill_s_bus_has_the_granted_names_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_a_granted_family_all_can_be_seen_and_nobody_else() {
+    let scene = Scene::bus_only(None).expect("a bus");
+    let (_one, _two) = (app(&scene, "org.example.Player.one").await, app(&scene, "org.example.Player.two").await);
+    let _other = app(&scene, "org.example.Other").await;
+    let proxy = Proxy::start(&scene, &["--dbus=org.example.Player.*"]);
+    let stream = UnixStream::from(proxy.ask("dbus session").expect("a bus"));
+    let mut bus = hob_sdk::message_bus::MessageBus::over(stream).expect("let in");
+    let mut names = bus.names().expect("names");
+    names.sort();
+    assert_eq!(names, ["org.example.Player.one", "org.example.Player.two"]);
+    let mut say = |name: &str| {
+        let echo = hob_sdk::message_bus::Object { name, path: "/a", interface: "org.example.Echo" };
+        bus.call::<_, String>(&echo, "Say", &"hello").map_err(|error| error.to_string())
+    };
+    assert_eq!(say("org.example.Player.two").as_deref(), Ok("hello"));
+    let refused = say("org.example.Other").expect_err("not granted");
+    assert!(refused.contains("may not talk to org.example.Other"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_not_granted_is_refused_with_a_reason() {
     let scene = Scene::bus_only(None).expect("a bus");
     let proxy = Proxy::start(&scene, &["--network=localhost:1"]);

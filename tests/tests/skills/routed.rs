@@ -55,7 +55,7 @@ fn name(candidate: &Value) -> String {
     format!("{} {} {}", candidate["skill"], candidate["intent"], candidate["score"])
 }
 
-async fn check(languages: &[&str]) {
+async fn check(languages: &[&str], most_wrong: f64) {
     let Some(models) = models() else { return };
     let scene = Scene::start(Some(&models)).await.expect("a scene");
     let (mut bad, mut report) = (Vec::new(), String::new());
@@ -65,7 +65,7 @@ async fn check(languages: &[&str]) {
         let (right, wrong) = (share(count.right), share(count.wrong));
         println!("{language}: {} sentences, {right:.1} % right, {wrong:.1} % wrong with confidence", count.sentences);
         report += &count.report;
-        if right < 85.0 || wrong > 3.0 {
+        if right < 85.0 || wrong > most_wrong {
             bad.push(format!("{language}: {right:.1} % right, {wrong:.1} % wrong"));
         }
     }
@@ -74,10 +74,10 @@ async fn check(languages: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn english_is_understood_by_meaning() {
-    check(&["en"]).await;
+    check(&["en"], 8.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_languages_are_understood_by_letters() {
-    check(&["de", "pt", "es", "zh"]).await;
+    check(&["de", "pt", "es", "zh"], 3.0).await;
 }

@@ -12,7 +12,7 @@ async fn open(scene: &Scene) -> (Hob, OwnedObjectPath) {
 }
 
 async fn say(hob: &Hob, session: &OwnedObjectPath, text: &str) -> (String, String) {
-    let answer = hob.ask(text, &Options::new().with("session", session.clone())).await.expect("an answer");
+    let answer = hob.complete(text, &Options::new().with("session", session.clone())).await.expect("an answer");
     (answer.finish_reason, answer.text)
 }
 
