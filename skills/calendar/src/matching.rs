@@ -8,6 +8,8 @@ use hob_sdk::text::fold;
 const LIKENESS: f64 = 0.8;
 /// Shorter words must be right: nearly every one of them is near another.
 const FUZZY_LETTERS: usize = 5;
+/// Shorter words of an alphabet tell nothing by themselves.
+const TELLING_LETTERS: usize = 4;
 /// Words that are looked for, and characters of a text that they are looked for in.
 const MOST_WORDS: usize = 12;
 const MOST_CHARS: usize = 400;
@@ -58,6 +60,13 @@ impl Wanted {
     pub fn without(&self, list: &[&str]) -> Option<Self> {
         let kept: Vec<String> = self.words.iter().filter(|word| !list.contains(&word.as_str())).cloned().collect();
         (kept.len() < self.words.len()).then_some(Self { words: kept })
+    }
+
+    /// Whether a text has one of the words that tell something, as it is.
+    pub fn shares_a_word(&self, text: &str) -> bool {
+        let telling = |word: &&String| word.chars().count() >= TELLING_LETTERS || !word.is_ascii();
+        let there = words(text);
+        self.words.iter().filter(telling).any(|word| there.contains(word))
     }
 
     /// How well a text fits; `None` when it does not.
@@ -151,6 +160,8 @@ mod tests {
         assert_eq!(wanted.without(&["birthday"]), Some(Wanted::new("mia", &[])));
         assert_eq!(wanted.without(&["party"]), None);
         assert!(!wanted.is_only(&["birthday"]) && Wanted::new("birthday", &[]).is_only(&["birthday"]));
+        let wedding = Wanted::new("Hochzeit von Paula", &[]);
+        assert!(wedding.shares_a_word("Wedding of Paula") && !wedding.shares_a_word("Auf von zu"));
         let long = "x ".repeat(10_000);
         assert_eq!(Wanted::new(&long, &[]).fit(&long), Some(Fit::Whole));
     }

@@ -139,7 +139,8 @@ fn best(mut found: Found, wanted: &Wanted) -> Found {
 /// "Dentist (Am Wall 120) is on Friday 27 November, 09:00 to 10:00, in 4 days"
 fn said_of(item: &Item, now: &ZonedDateTime) -> String {
     let (today, clock) = (now.date(), now.datetime());
-    if item.start <= clock && item.start.date() < today || item.start <= clock && !item.whole_days {
+    // A whole day that is today is on today, rather than going on.
+    if item.start <= clock && (item.start.date() < today || !item.whole_days) {
         return format!("{} is going on, {}", item.named(), item.time_on(today, today));
     }
     let day = item.start.date();
@@ -159,16 +160,24 @@ fn last_time(wanted: &Wanted, said: &str, now: &ZonedDateTime, context: &Context
     let mut found = best(look_for(wanted, now, past, MOST_PAST, context)?, wanted);
     found.items.reverse();
     let Some(last) = found.items.first() else {
-        return Err(SkillError::not_found(format!("Nothing in your calendar is called \"{said}\".{}", found.caveat()))
-            .suggest("Say a word of its name, or ask what is on that day."));
+        let error = SkillError::not_found(format!("Nothing in your calendar is called \"{said}\".{}", found.caveat()));
+        return Err(error.suggest(match nearest(wanted, now, context)? {
+            Some(near) => format!("Perhaps you mean: {}.", said_of(&near, now)),
+            None => "Say a word of its name, or ask what is on that day.".into(),
+        }));
     };
-    let (day, today) = (last.start.date(), now.date());
-    let time = last.time_on(day, today);
-    let message = format!(
-        "{} was {}, {time}; nothing of that name is ahead.{}",
-        last.named(),
-        words::on_day(day, today),
-        found.caveat()
-    );
+    let message = format!("{}; nothing of that name is ahead.{}", was(last, now), found.caveat());
     Ok(Outcome::say(message).with_data(found.data(SHOWN)))
+}
+
+/// "Dentist (Am Wall 120) was on Tuesday 18 August, 08:15 to 09:00"
+fn was(item: &Item, now: &ZonedDateTime) -> String {
+    let (day, today) = (item.start.date(), now.date());
+    format!("{} was {}, {}", item.named(), words::on_day(day, today), item.time_on(day, today))
+}
+
+/// What is next of the events that have one of the words.
+fn nearest(wanted: &Wanted, now: &ZonedDateTime, context: &Context) -> Result<Option<Item>, SkillError> {
+    let found = look(context, now, ahead(now), 1, |event| wanted.shares_a_word(&event.title))?;
+    Ok(found.items.into_iter().next())
 }

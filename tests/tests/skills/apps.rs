@@ -116,7 +116,10 @@ impl Application {
 type Property = (String, OwnedVariant);
 
 /// Stands in for the user's service manager; keeps what it was asked to start.
-struct Manager(Arc<Mutex<Vec<(String, Vec<Property>)>>>);
+struct Manager(Arc<Mutex<Units>>);
+
+/// Names and properties of the units that were started.
+type Units = Vec<(String, Vec<Property>)>;
 
 #[interface(name = "org.freedesktop.systemd1.Manager")]
 impl Manager {

@@ -15,7 +15,7 @@ DTSTART;TZID=Europe/Lisbon:20310507T190000
 DTEND;TZID=Europe/Lisbon:20310507T203000
 RRULE:FREQ=WEEKLY;COUNT=4
 EXDATE;TZID=Europe/Lisbon:20310514T190000
-SUMMARY:Pottery course
+SUMMARY:Pottery class
 LOCATION:Town hall\\, room 3
 END:VEVENT
 END:VCALENDAR
@@ -46,7 +46,7 @@ fn files_of_own_calendar(scene: &Scene) -> usize {
 async fn calendars_and_contacts_are_read_in_the_sandbox() {
     let scene = furnished(None).await;
     let day = call(&scene, ID, "AgendaOn", r#"{"date": "2031-05-21"}"#);
-    assert_eq!(day["message"], "On Wednesday 21 May 2031: 18:00 to 19:30: Pottery course (Town hall, room 3).");
+    assert_eq!(day["message"], "On Wednesday 21 May 2031: 18:00 to 19:30: Pottery class (Town hall, room 3).");
     let file = scene.folder().join("home/.calendars/personal/course.ics");
     assert_eq!(day["data"]["uris"], json!([format!("file://{}", file.display())]));
     let left_out = call(&scene, ID, "AgendaOn", r#"{"date": "2031-05-14"}"#);
@@ -57,7 +57,7 @@ async fn calendars_and_contacts_are_read_in_the_sandbox() {
     let next = call(&scene, ID, "NextEvent", r#"{"name": "pottery"}"#);
     let said = next["message"].as_str().expect("a sentence");
     assert!(
-        said.starts_with("Pottery course (Town hall, room 3) is on Wednesday 7 May 2031, 18:00 to 19:30, in "),
+        said.starts_with("Pottery class (Town hall, room 3) is on Wednesday 7 May 2031, 18:00 to 19:30, in "),
         "{said}"
     );
     let phone = call(&scene, ID, "FindContact", r#"{"name": "ines", "field": "phone"}"#);
@@ -95,20 +95,20 @@ async fn words_lead_to_each_intent() {
         assert_eq!(answer["route"], "skill", "{words}: {answer}");
         answer["tool_calls"][0].clone()
     };
-    let added = asked("add garden party to my calendar on 20 June 2031 at 16:00");
+    let added = asked("add garden party to my calendar tomorrow at 16:00");
     assert_eq!(
         (&added["intent"], &added["arguments"]["title"]),
         (&json!("AddEvent"), &json!("garden party")),
         "{added}"
     );
-    assert_eq!(added["arguments"]["start"], "2031-06-20T16:00:00");
-    let day = asked("what's on my calendar on 20 June 2031");
+    assert!(added["arguments"]["start"].as_str().is_some_and(|start| start.ends_with("T16:00:00")), "{added}");
+    let day = asked("what's on my calendar tomorrow");
     assert_eq!(
         (&day["intent"], &day["result"]["data"]["events"][0]["title"]),
         (&json!("AgendaOn"), &json!("garden party")),
         "{day}"
     );
-    let next = asked("when is my next pottery course");
+    let next = asked("when is the next pottery class");
     assert_eq!(next["intent"], "NextEvent", "{next}");
     assert_eq!(next["result"]["data"]["events"][0]["start"], "2031-05-07T18:00:00", "{next}");
     let phone = asked("what is the phone number of Inês Carvalho");

@@ -42,7 +42,7 @@ fn route(scene: &Scene, said: &[Said]) -> Count {
         let nobodys = said.skill == "-";
         count.right += usize::from(if nobodys { !as_skill } else { is_meant });
         count.wrong += usize::from(as_skill && !is_meant);
-        if as_skill && !is_meant || !nobodys && !is_meant {
+        if !is_meant && (as_skill || !nobodys) {
             let meant = format!("{} {}", said.skill, said.intent);
             writeln!(count.report, "{}: meant {meant}, {} {}", said.text, routed["decision"], name(best))
                 .expect("a line");

@@ -98,6 +98,8 @@ fn the_next_time_of_something_is_found_by_its_words() {
     );
     let (code, message) = fixture.refuses("NextEvent", json!({"name": "opera"}));
     assert_eq!((code.as_str(), message.as_str()), ("not_found", "Nothing in your calendar is called \"opera\"."));
+    let near = fixture.call("NextEvent", json!({"name": "Schulausflug oder school thing"})).suggestion.unwrap();
+    assert_eq!(near, "Perhaps you mean: School trip is going on, until Wednesday 25 November.");
     let found = fixture.call("NextEvent", json!({"name": "team meeting"}));
     assert_eq!(found.data["events"].as_array().unwrap().len(), 3, "and the times after it");
 }
