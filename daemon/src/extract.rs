@@ -14,6 +14,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -45,6 +46,8 @@ pub struct HostExtractor {
     last_used: Mutex<Instant>,
     /// Files that were passed on before their turn, in that order.
     ahead: Mutex<VecDeque<Ahead>>,
+    /// Nothing is passed on before its turn while this holds.
+    alone: AtomicBool,
     /// Held by whoever asks for a file whose turn it is.
     turn: tokio::sync::Mutex<()>,
     /// What the host last said of its sandbox.
@@ -87,7 +90,8 @@ impl HostExtractor {
     pub fn new(program: PathBuf, max_bytes: u64, runtime: Handle) -> Self {
         let host = Supervisor::new(HostSpec { kind: "extract", program, args: Vec::new() });
         let (last_used, ahead, sandbox) = (Mutex::new(Instant::now()), Mutex::default(), Mutex::default());
-        Self { host, max_bytes, runtime, last_used, ahead, turn: tokio::sync::Mutex::default(), sandbox }
+        let turn = tokio::sync::Mutex::default();
+        Self { host, max_bytes, runtime, last_used, ahead, alone: AtomicBool::new(false), turn, sandbox }
     }
 
     /// The host's process, if it runs.
@@ -144,10 +148,7 @@ impl HostExtractor {
         let first = self.ask_now(path).await?;
         let last = match first {
             // Another file may have ended the host, so this one gets a second chance, alone.
-            Outcome::Fatal(_) if !alone => {
-                lock(&self.ahead).clear();
-                self.ask_now(path).await?
-            }
+            Outcome::Fatal(_) if !alone || !lock(&self.ahead).is_empty() => self.ask_alone(path).await?,
             first => first,
         };
         match last {
@@ -156,6 +157,15 @@ impl HostExtractor {
             Outcome::Fatal(reason) if self.is_sound().await => Err(ExtractError::Skipped(reason)),
             Outcome::Fatal(reason) => Err(ExtractError::Unavailable(format!("the extract host is broken: {reason}"))),
         }
+    }
+
+    /// The same while no other file is passed on, so that whatever ends the host is this one's doing.
+    async fn ask_alone(&self, path: &Path) -> Result<Outcome, ExtractError> {
+        self.alone.store(true, Ordering::Release);
+        lock(&self.ahead).clear();
+        let outcome = self.ask_now(path).await;
+        self.alone.store(false, Ordering::Release);
+        outcome
     }
 
     /// The reply for a file that was passed on before its turn, if that brought one and the file is still the same.
@@ -256,7 +266,7 @@ impl hob_index::types::Extractor for HostExtractor {
     }
 
     fn expect(&self, path: &Path) {
-        if lock(&self.ahead).len() >= MAX_AHEAD {
+        if self.alone.load(Ordering::Acquire) || lock(&self.ahead).len() >= MAX_AHEAD {
             return;
         }
         // Whatever goes wrong here goes wrong again, and is told, when it is the file's turn.

@@ -13,8 +13,8 @@ use std::fs;
 
 /// How far "louder" and "quieter" go, in percent.
 const STEP: f64 = 10.0;
-/// In many languages "a little" has a one in it; nobody means one percent.
-const A_LITTLE: f64 = 1.0;
+/// "A little" reads as one in many languages, and as a few in some; who says it means a step.
+const A_LITTLE: f64 = 3.0;
 /// What an unmuted player gets whose volume is not known, in percent.
 const USUAL: f64 = 50.0;
 /// Volumes nearer than this are the same.
@@ -111,7 +111,7 @@ mod tests {
             (asked(Some(30.0), None, None), 70.0, None, 30.0),
             (asked(Some(30.0), None, Some(Change::Down)), 70.0, None, 30.0),
             (asked(None, None, Some(Change::Up)), 95.0, None, 100.0),
-            (asked(None, Some(1.0), Some(Change::Up)), 50.0, None, 60.0),
+            (asked(None, Some(3.0), Some(Change::Up)), 50.0, None, 60.0),
             (asked(None, None, Some(Change::Up)), 120.0, None, 120.0),
             (asked(None, Some(25.0), Some(Change::Down)), 20.0, None, 0.0),
             (asked(None, None, Some(Change::Mute)), 70.0, None, 0.0),

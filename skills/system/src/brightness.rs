@@ -20,8 +20,8 @@ pub const SESSION: Object<'static> = Object {
 };
 /// How far "brighter" and "darker" go, in percent.
 const STEP: f64 = 10.0;
-/// In many languages "a little" has a one in it; nobody means one percent.
-const A_LITTLE: f64 = 1.0;
+/// "A little" reads as one in many languages, and as a few in some; who says it means a step.
+const A_LITTLE: f64 = 3.0;
 /// Some screens are black at nothing, and nobody finds the way back from there.
 const LEAST_PERCENT: f64 = 1.0;
 
@@ -191,7 +191,7 @@ mod tests {
             (asked(Some(40.0), None, Some(Change::Up)), 70.0, 40.0),
             (asked(None, None, Some(Change::Up)), 70.0, 80.0),
             (asked(None, Some(20.0), Some(Change::Down)), 70.0, 50.0),
-            (asked(None, Some(1.0), Some(Change::Down)), 70.0, 60.0),
+            (asked(None, Some(3.0), Some(Change::Down)), 70.0, 60.0),
             (asked(None, None, Some(Change::Max)), 70.0, 100.0),
             (asked(None, None, Some(Change::Min)), 70.0, 1.0),
             (asked(None, None, Some(Change::Half)), 70.0, 50.0),
