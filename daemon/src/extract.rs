@@ -144,11 +144,10 @@ impl HostExtractor {
             return outcome(reply);
         }
         let _turn = self.turn.lock().await;
-        let alone = lock(&self.ahead).is_empty();
         let first = self.ask_now(path).await?;
         let last = match first {
             // Another file may have ended the host, so this one gets a second chance, alone.
-            Outcome::Fatal(_) if !alone || !lock(&self.ahead).is_empty() => self.ask_alone(path).await?,
+            Outcome::Fatal(_) => self.ask_alone(path).await?,
             first => first,
         };
         match last {
@@ -162,7 +161,7 @@ impl HostExtractor {
     /// The same while no other file is passed on, so that whatever ends the host is this one's doing.
     async fn ask_alone(&self, path: &Path) -> Result<Outcome, ExtractError> {
         self.alone.store(true, Ordering::Release);
-        lock(&self.ahead).clear();
+        self.stop().await;
         let outcome = self.ask_now(path).await;
         self.alone.store(false, Ordering::Release);
         outcome
