@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """How well and how fast requests are routed, over D-Bus, with skills made from public intent sets.
 
-    skills/routing.py [--data DIR] [--draws 3] [SET...]      clinc, hwu, snips, thousand; all by default
+    skills/routing.py [--data DIR] [--draws 3] [SET...]      clinc, hwu, snips, thousand, questions; all by default
 
-DIR (or HOB_DATA/nlu) holds clinc150.{train,val,oos_val}.jsonl, hwu64.train.jsonl, snips.train.jsonl and
+DIR/nlu (or HOB_DATA/nlu) holds clinc150.{train,val,oos_val}.jsonl, hwu64.train.jsonl, snips.train.jsonl and
 banking77.train.jsonl: one JSON object a line with "text" and "intent". A skill's intents have ten examples each; what is
-routed are other sentences. Only a whole run writes bench/results/routing.md.
+routed are other sentences. DIR/retrieval/*/queries.tsv holds questions about texts, which are no skill's business.
+Only a whole run writes bench/results/routing.md.
 """
 
 import argparse
@@ -23,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from session import percentile, session, write_result  # noqa: E402
 
 SKILL = "org.example.routing"
-EXAMPLES, TESTED, SETTLED_SECONDS = 10, 1000, 60
+EXAMPLES, TESTED, QUESTIONS, SETTLED_SECONDS = 10, 1000, 500, 60
 PROGRAM = """#!/usr/bin/env python3
 import sys
 for line in sys.stdin:
@@ -187,18 +188,37 @@ def thousand(folder, _draws):
             row("a new skill is found, after its install", f"{found:.0f} ms", "<= 300 ms", found <= 300)]
 
 
+def questions(folder, _draws):
+    """Questions about texts, with the built-in skills alone: none of them should be taken for a command."""
+    lines = []
+    with session() as running:
+        settle(running)
+        for queries in sorted(folder.parent.glob("retrieval/*/queries.tsv")):
+            texts = [line.split("\t")[1] for line in queries.read_text(encoding="utf-8").splitlines() if "\t" in line]
+            texts = random.Random(1).sample(texts, min(QUESTIONS, len(texts)))
+            routed = [(text, *route(running, text)) for text in texts]
+            taken = [(text, found[0]) for text, found, details in routed if details["decision"] == "skill"]
+            for text, found in taken:
+                print(f"taken: {text} -> {found}", flush=True)
+            share = 100 * len(taken) / len(texts)
+            lines.append(row(f"questions of {queries.parent.name} taken for commands", f"{share:.2f} %", "<= 0.5 %",
+                             share <= 0.5))
+    return lines
+
+
 SETS = {
     "clinc": clinc,
     "hwu": lambda folder, draws: held_back(folder, draws, "hwu64.train.jsonl", "HWU64", 82),
     "snips": lambda folder, draws: held_back(folder, draws, "snips.train.jsonl", "SNIPS (5 intents)", 90),
     "thousand": thousand,
+    "questions": questions,
 }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     data = os.environ.get("HOB_DATA")
-    parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(data) / "nlu" if data else None)
+    parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(data) if data else None)
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("sets", nargs="*", metavar="SET")
     arguments = parser.parse_args()
@@ -207,7 +227,7 @@ def main():
     if arguments.data is None or not arguments.data.is_dir():
         raise SystemExit("skipped: no intent sets; give --data DIR or set HOB_DATA")
     chosen = arguments.sets or list(SETS)
-    lines = TABLE + [line for name in chosen for line in SETS[name](arguments.data, arguments.draws)]
+    lines = TABLE + [line for name in chosen for line in SETS[name](arguments.data / "nlu", arguments.draws)]
     print("\n".join(lines))
     if not arguments.sets:
         write_result("routing", "Routing", ["--data", "DIR"], lines, command="bench/skills/routing.py", shown=True)

@@ -43,7 +43,7 @@ use models::{Models, Residency};
 use paths::Paths;
 use permissions::Readers;
 use settings::{KeepOnDisk, Settings};
-use skills::{SkillFolder, SkillSetup, Skills};
+use skills::{Kept, SkillFolder, SkillSetup, Skills};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -313,6 +313,6 @@ fn skill_setup(paths: &Paths, settings: &Settings) -> SkillSetup {
         unconfined_allowed: settings.skills.unconfined,
         log: paths.state.join("calls.log"),
         state: paths.state.clone(),
-        vectors: paths.cache.join("skill-examples.bin"),
+        kept: Kept::new(paths.cache.join("routing")),
     }
 }

@@ -8,6 +8,7 @@ pub mod faulty;
 pub mod gguf;
 pub mod hostile;
 pub mod raw;
+mod seeded;
 pub mod stand_in;
 
 use anyhow::{Context, Result, bail};
@@ -111,6 +112,11 @@ impl Scene {
 
     /// Starts the daemon and waits until it owns its name.
     pub async fn start_daemon(&mut self) -> Result<()> {
+        seeded::seed(self).await?;
+        self.launch().await
+    }
+
+    async fn launch(&mut self) -> Result<()> {
         let bus = self.connect().await?;
         let proxy = zbus::fdo::DBusProxy::new(&bus).await?;
         let mut owners = proxy.receive_name_owner_changed_with_args(&[(0, NAME)]).await?;

@@ -3,14 +3,15 @@
 //! Owns: which routers are current. A request waits for the first ones only; later ones replace them when they are ready.
 //! Must not know: how routers compare, what is decided from a ranking.
 
+use super::kept::Part;
 use super::process::SkillProcess;
-use super::router::{self, RoutedIntent, Router, Vectors};
-use super::{RoutedCall, Skills, examples, smalltalk};
+use super::router::{self, Learned, RoutedIntent, Router, Vectors};
+use super::{RoutedCall, Skills, smalltalk};
 use crate::error::{HobError, Kind};
 use crate::models::embedder;
 use hob_engine::Role;
 use hob_sdk::manifest::Intent;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 use tokio::sync::{Mutex, Notify};
@@ -26,6 +27,8 @@ pub(super) struct Routers {
     pub chat: Router,
     /// The skill's id and the intent's name of each index of the skills' router.
     pub intents: Arc<Vec<(String, String)>>,
+    /// What the skills' router learns is kept under this.
+    lesson: String,
 }
 
 /// What routers were built from.
@@ -118,11 +121,14 @@ impl Skills {
             }
             self.fitting.publish(Arc::new(Routers { skills: router.clone(), ..(*routers).clone() }));
         }
+        if let Some(learned) = router.learned() {
+            self.setup.kept.save(Part::Learned, &routers.lesson, learned);
+        }
         tracing::info!(intents = routers.intents.len(), took = ?began.elapsed(), "the router has learned");
         Ok(())
     }
 
-    /// The routers for what is there now, without a head if they are new.
+    /// The routers for what is there now; without a head if it is the first time that just this is there.
     async fn fit(&self) -> Result<Arc<Routers>, HobError> {
         let _one_at_a_time = self.fitting.building.lock().await;
         let key = self.key();
@@ -142,9 +148,16 @@ impl Skills {
                 (Vectors::default(), String::new())
             }
         };
-        let built = spawn_blocking(move || (Router::build(&intents, &vectors), Router::build(&chat, &vectors)));
-        let (skills, chat) = built.await.map_err(broke_off)?;
-        let routers = Arc::new(Routers { key: Key { embedder, ..key }, skills, chat, intents: Arc::new(positions) });
+        let (lesson, kept) = (router::lesson(&intents, &embedder), self.setup.kept.clone());
+        let learned = move |lesson: &str| kept.load::<Learned>(Part::Learned, lesson);
+        let built = spawn_blocking(move || {
+            let skills = Router::build(&intents, &vectors);
+            let skills = learned(&lesson).and_then(|learned| skills.with(learned)).unwrap_or(skills);
+            (skills, Router::build(&chat, &vectors), lesson)
+        });
+        let (skills, chat, lesson) = built.await.map_err(broke_off)?;
+        let intents = Arc::new(positions);
+        let routers = Arc::new(Routers { key: Key { embedder, ..key }, skills, chat, intents, lesson });
         self.fitting.publish(routers.clone());
         Ok(routers)
     }
@@ -177,14 +190,15 @@ impl Skills {
         }
         let texts: Vec<String> =
             intents.iter().flat_map(|intents| router::texts_to_embed(intents, languages)).collect();
-        let mut by_text = examples::load(&self.setup.vectors, embedder);
+        let kept = self.setup.kept.load::<HashMap<String, Vec<f32>>>(Part::Examples, embedder);
+        let mut by_text = kept.unwrap_or_default();
         let missing: Vec<String> = texts.iter().filter(|text| !by_text.contains_key(*text)).cloned().collect();
         if !missing.is_empty() {
             let vectors = embedder::embed(&self.models, None, missing.clone(), true).await?;
             let wanted: HashSet<&String> = texts.iter().collect();
             by_text.retain(|text, _| wanted.contains(text));
             by_text.extend(missing.into_iter().zip(vectors));
-            examples::save(&self.setup.vectors, embedder, &by_text);
+            self.setup.kept.save(Part::Examples, embedder, &by_text);
         }
         Ok(Vectors { languages: languages.to_vec(), by_text })
     }

@@ -6,13 +6,13 @@ mod actions;
 pub mod apps;
 mod call;
 mod events;
-mod examples;
 mod fitting;
 mod followup;
 mod grants;
 mod health;
 pub mod helper;
 mod install;
+mod kept;
 mod late;
 mod places;
 mod process;
@@ -30,6 +30,7 @@ mod watched;
 pub use call::CallOrigin;
 pub use followup::{Lack, pick};
 pub use install::Installation;
+pub use kept::Kept;
 pub use registry::SkillFolder;
 pub use routing::{Decision, RoutedCall, Routing};
 
@@ -77,8 +78,8 @@ pub struct SkillSetup {
     pub log: PathBuf,
     /// The folder for planned calls, grants, and what can be undone.
     pub state: PathBuf,
-    /// Where the examples' embeddings are kept.
-    pub vectors: PathBuf,
+    /// What routing has worked out.
+    pub kept: Kept,
 }
 
 /// Something a skill wants the user to know.

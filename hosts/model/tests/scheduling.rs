@@ -184,7 +184,17 @@ fn conversation(persist: Persist) -> GenerateSpec {
         Message::new("system", "You are a lighthouse keeper. ".repeat(30)),
         Message::new("user", "The fog is thick. ".repeat(20) + "What do you do?"),
     ];
-    GenerateSpec { messages, max_tokens: 8, persist, ..GenerateSpec::default() }
+    GenerateSpec { messages, max_tokens: 8, logprobs: Some(3), persist, ..GenerateSpec::default() }
+}
+
+/// Whether two answers begin from the same state. Sums are rounded differently by other batches and other processors,
+/// and where two tokens are about equally likely that changes the words; it does not change how likely they are.
+fn begin_alike(a: &Answer, b: &Answer) -> bool {
+    let (a, b) = (&a.logprobs[0].top, &b.logprobs[0].top);
+    a.iter().all(|(token, logprob)| match b.iter().find(|(other, _)| other == token) {
+        Some((_, other)) => (logprob - other).abs() < 0.1,
+        None => b.last().is_some_and(|(_, least)| logprob - least < 0.1),
+    })
 }
 
 #[tokio::test]
@@ -202,7 +212,8 @@ async fn a_conversation_goes_on_after_its_process_has_ended() {
     let second = generate(&host, next).await.unwrap().usage;
     assert!(second.cached_tokens >= first.usage.prompt_tokens - 2, "{second:?} after {:?}", first.usage);
     // The same question gives the same answer, whether its prompt was evaluated or fetched.
-    assert_eq!(generate(&host, conversation(Persist::Conversation)).await.unwrap().text, first.text);
+    let fetched = generate(&host, conversation(Persist::Conversation)).await.unwrap();
+    assert!(begin_alike(&fetched, &first), "{fetched:?} after {first:?}");
     host.stop(Duration::from_secs(10)).await;
 
     // Damage costs the time to evaluate it again, and nothing else.
@@ -214,7 +225,8 @@ async fn a_conversation_goes_on_after_its_process_has_ended() {
     }
     let host = with_cache(&path, folder.path()).await;
     let again = generate(&host, conversation(Persist::Conversation)).await.unwrap();
-    assert_eq!((again.usage.cached_tokens, &again.text), (0, &first.text));
+    assert_eq!(again.usage.cached_tokens, 0);
+    assert!(begin_alike(&again, &first), "{again:?} after {first:?}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 use super::lexical::Sparse;
 use super::vectors::{Rows, dot};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// Steepness of the softmax at the start. Enough to tell near intents apart, little enough not to learn examples by heart.
@@ -29,7 +30,7 @@ pub struct Both<'a> {
 }
 
 /// Trained weights.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Head {
     weights: Weights,
     /// Where each feature's weights are, in multiples of the number of labels.
@@ -37,7 +38,7 @@ pub struct Head {
 }
 
 /// One weight for each dimension and label, and for each feature of letters and label.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Weights {
     labels: usize,
     dim: usize,
@@ -74,6 +75,14 @@ impl Head {
             weights.advance(1.0, 1.0, &speed);
         }
         weights.is_finite().then_some(Self { weights, features })
+    }
+
+    /// Whether its parts belong together and are for so many labels and dimensions.
+    pub fn fits(&self, labels: usize, dim: usize) -> bool {
+        let Weights { meaning, letters, .. } = &self.weights;
+        let places = self.features.values().all(|place| *place < self.features.len());
+        let sizes = meaning.len() == labels * dim && letters.len() == labels * self.features.len();
+        (self.weights.labels, self.weights.dim) == (labels, dim) && sizes && places
     }
 
     /// How well the request fits each label, about on the scale of a cosine.

@@ -8,6 +8,7 @@ use super::vectors::{Nearest, Rows};
 use super::{
     COUNTER_SHARE, Compared, Likeness, RoutedIntent, TAKEN_UP, Vectors, background, best_first, gate, name_phrase,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub struct Meaning {
 }
 
 /// What was learned from the examples.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Learned {
     head: Arc<Head>,
     /// The evidence from which a request is in scope, by the best intent; none before they were measured.
@@ -51,6 +52,12 @@ impl Learned {
     /// Whether the thresholds are measured.
     pub fn is_calibrated(&self) -> bool {
         !self.thresholds.is_empty()
+    }
+
+    /// Whether it may have been learned from these embeddings: the sizes are right.
+    pub(super) fn fits(&self, meaning: &Meaning) -> bool {
+        let intents = meaning.of_intent.len();
+        self.thresholds.len() == intents && self.head.fits(intents, meaning.dim())
     }
 
     fn threshold(&self, intent: Option<&Likeness>) -> f32 {

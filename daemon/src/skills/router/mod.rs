@@ -14,8 +14,10 @@ mod vectors;
 
 use head::Both;
 use letters::Letters;
-use meaning::{Learned, Meaning};
+pub use meaning::Learned;
+use meaning::Meaning;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use vectors::Nearest;
 
@@ -25,9 +27,11 @@ pub const CANDIDATES: usize = 5;
 const COUNTER_SHARE: f32 = 1.0;
 /// A background sentence this like an example is some skill's business after all.
 const TAKEN_UP: f32 = 0.8;
+/// Of how and what is learned: what an older revision has learned is learned again.
+const REVISION: u32 = 1;
 
 /// An intent that words may lead to. Example texts are plain, without marks.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct RoutedIntent {
     /// The skill's id.
     pub skill: String,
@@ -98,6 +102,13 @@ pub fn texts_to_embed(intents: &[RoutedIntent], languages: &[String]) -> Vec<Str
     texts
 }
 
+/// Names what a router learns from these intents by that embedder: the same name, the same lesson.
+pub fn lesson(intents: &[RoutedIntent], embedder: &str) -> String {
+    let mut hasher = std::hash::DefaultHasher::new();
+    (intents, background::SENTENCES).hash(&mut hasher);
+    format!("{REVISION}-{embedder}-{:016x}", hasher.finish())
+}
+
 /// Compares requests with intents. Cheap to clone; never changes.
 #[derive(Debug, Clone)]
 pub struct Router {
@@ -136,6 +147,17 @@ impl Router {
     pub fn calibrated(&self) -> Self {
         let calibrate = |learned: &Arc<Learned>| self.base.meaning.calibrate(learned, &self.base.letters.rarity);
         Self { base: self.base.clone(), learned: self.learned.as_ref().map(calibrate).map(Arc::new) }
+    }
+
+    /// The same router with what one over the same intents has learned; none if that was another one.
+    pub fn with(&self, learned: Learned) -> Option<Self> {
+        let fits = learned.fits(&self.base.meaning);
+        fits.then(|| Self { base: self.base.clone(), learned: Some(Arc::new(learned)) })
+    }
+
+    /// What it has learned.
+    pub fn learned(&self) -> Option<&Learned> {
+        self.learned.as_deref()
     }
 
     /// Whether it has learned all there is.
