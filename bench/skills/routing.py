@@ -112,7 +112,8 @@ def measure(examples, tested, outside):
     }
     if outside:
         refused = sum(details["decision"] != "skill" for details in foreign)
-        lost = sum(details["decision"] != "skill" for _, details in routed)
+        # As if a thousand had been routed: precision goes with how many of each there are.
+        lost = sum(details["decision"] != "skill" for _, details in routed) * TESTED / len(routed)
         precision, recall = refused / max(1, refused + lost), refused / len(outside)
         figures["F1"] = 200 * precision * recall / max(1e-9, precision + recall)
         figures["AUROC"] = 100 * auroc([d["in_scope"] for _, d in routed], [d["in_scope"] for d in foreign])
@@ -132,8 +133,8 @@ def row(what, value, goal, met):
 def clinc(folder, draws):
     train, test = read(folder, "clinc150.train.jsonl"), read(folder, "clinc150.val.jsonl")
     outside = read(folder, "clinc150.oos_val.jsonl")
-    some = lambda seed: random.Random(seed).sample(test, TESTED)  # noqa: E731
-    mean = mean_of(draws, lambda seed: measure(draw(train, EXAMPLES, seed)[0], some(seed), outside))
+    # All of it: a thousand sentences more or less lucky make a point of difference.
+    mean = mean_of(draws, lambda seed: measure(draw(train, EXAMPLES, seed)[0], test, outside))
     return [row("CLINC150, top-1", f"{mean['top-1']:.1f}", ">= 92.5", mean["top-1"] >= 92.5),
             row("CLINC150, top-5", f"{mean['top-5']:.1f}", ">= 98.5", mean["top-5"] >= 98.5),
             row("CLINC150, out-of-scope F1", f"{mean['F1']:.1f}", ">= 80", mean["F1"] >= 80),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, UNIX_EPOCH};
 
 /// Below a cache folder: as the daemon lays it out.
-const ROUTING: &str = "routing";
+const ROUTING: &str = "hob/routing";
 const LEARNED: &str = "learned.bin";
 
 /// Puts it into the scene's cache. A daemon takes it only if it was made from just what that daemon has.

@@ -26,7 +26,7 @@ impl Letters {
         let mut rarity = Rarity::default();
         let phrases: Vec<String> = intents.iter().map(name_phrase).collect();
         intents.iter().flat_map(|i| &i.examples).for_each(|(_, text)| rarity.add(text));
-        background::SENTENCES.iter().for_each(|(_, text)| rarity.add(text));
+        background::sentences().for_each(|(_, text)| rarity.add(text));
         let (mut examples, mut centroids, mut counters) = (Vec::new(), Vec::new(), Vec::new());
         let (mut of_intent, mut counters_of) = (Vec::new(), Vec::new());
         for (intent, phrase) in intents.iter().zip(&phrases) {
@@ -39,7 +39,7 @@ impl Letters {
             centroids.push(lexical::centroid(&examples[from..].iter().collect::<Vec<_>>()));
         }
         let examples = Inverted::new(examples.iter());
-        let sentences = background::SENTENCES.iter().map(|(_, text)| rarity.vector(text));
+        let sentences = background::sentences().map(|(_, text)| rarity.vector(text));
         let foreign = |v: &lexical::Sparse| examples.cosines(v).into_iter().all(|likeness| likeness < TAKEN_UP);
         let background: Vec<_> = sentences.filter(foreign).collect();
         Self {

@@ -89,7 +89,7 @@ impl Meaning {
             meaning.close_intent(from);
         }
         let foreign = |v: &&Vec<f32>| meaning.examples.dots(v).into_iter().all(|likeness| likeness < TAKEN_UP);
-        let sentences: Vec<_> = background::SENTENCES.iter().filter_map(|(_, text)| vector(text)).collect();
+        let sentences: Vec<_> = background::sentences().filter_map(|(_, text)| vector(text)).collect();
         let kept: Vec<_> = sentences.into_iter().filter(foreign).collect();
         kept.into_iter().for_each(|v| meaning.background.push(v));
         meaning

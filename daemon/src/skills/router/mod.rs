@@ -90,7 +90,7 @@ pub struct Ranking {
 /// All texts whose vectors [`Router::build`] wants from a model for those languages, each once.
 pub fn texts_to_embed(intents: &[RoutedIntent], languages: &[String]) -> Vec<String> {
     let spoken = |code: &str| languages.is_empty() || languages.iter().any(|l| l == code);
-    let background = background::SENTENCES.iter().filter(|(code, _)| spoken(code)).map(|(_, text)| (*text).to_string());
+    let background = background::sentences().filter(|(code, _)| spoken(code)).map(|(_, text)| text.to_string());
     let mut texts: Vec<String> = background.collect();
     for intent in intents {
         texts.push(name_phrase(intent));
@@ -105,7 +105,8 @@ pub fn texts_to_embed(intents: &[RoutedIntent], languages: &[String]) -> Vec<Str
 /// Names what a router learns from these intents by that embedder: the same name, the same lesson.
 pub fn lesson(intents: &[RoutedIntent], embedder: &str) -> String {
     let mut hasher = std::hash::DefaultHasher::new();
-    (intents, background::SENTENCES).hash(&mut hasher);
+    intents.hash(&mut hasher);
+    background::sentences().for_each(|sentence| sentence.hash(&mut hasher));
     format!("{REVISION}-{embedder}-{:016x}", hasher.finish())
 }
 
