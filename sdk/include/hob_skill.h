@@ -46,6 +46,7 @@ typedef struct hob_skill_table {
      * is as for create, with "request" (the user's words or null), "now" (seconds since the epoch or
      * null) and "call" (its number). Returns a result object:
      *   {"status": "success", "message": "A sentence for the user.", "data": ...,
+     *    "uris": ["file:///home/ana/letter.pdf"],
      *    "wake": [{"id": "t1", "at": 1790000000, "intent": "Rang", "arguments": {}}],
      *    "cancel_wake": ["t0"]}
      *   {"status": "error", "code": "not_found", "message": "What went wrong.",

@@ -12,7 +12,7 @@
     skill.run()
 
 A function is called with the intent's arguments by name, after `call`, which knows where and for whom it runs. It
-returns a sentence for the user, or a dictionary with "message", "data", "wake" and "cancel_wake", or raises
+returns a sentence for the user, or a dictionary with "message", "data", "uris", "wake" and "cancel_wake", or raises
 SkillError. One call runs at a time. print() goes to hob's log.
 """
 

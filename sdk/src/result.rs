@@ -2,6 +2,7 @@
 //!
 //! Owns: the JSON contract of a result. Must not know: how it travels.
 
+use crate::uri;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,6 +13,8 @@ pub struct Outcome {
     pub data: Value,
     /// One sentence for the user; a screen or a voice gives it as it is.
     pub message: String,
+    /// The files and pages that the result is about, so that whoever shows it can open them.
+    pub uris: Vec<String>,
     /// Intents that the daemon shall call later, so that an idle skill holds no memory.
     pub wake: Vec<Wake>,
     /// Ids of wakes asked for earlier that are no longer wanted; unknown ones are ignored.
@@ -28,6 +31,13 @@ impl Outcome {
     #[must_use]
     pub fn with_data(mut self, data: Value) -> Self {
         self.data = data;
+        self
+    }
+
+    /// Names what the result is about: see [`crate::file_uri`].
+    #[must_use]
+    pub fn with_uris(mut self, uris: impl IntoIterator<Item = String>) -> Self {
+        self.uris.extend(uris);
         self
     }
 
@@ -151,12 +161,23 @@ pub struct CallResult {
     /// The intent's own result.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub data: Value,
+    /// The files and pages that it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "uris")]
+    pub uris: Vec<String>,
     /// Later calls asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wake: Vec<Wake>,
     /// Later calls no longer wanted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cancel_wake: Vec<String>,
+}
+
+fn uris<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let uris = Vec::<String>::deserialize(from)?;
+    match uris.iter().find_map(|uri| uri::fault(uri)) {
+        Some(fault) => Err(serde::de::Error::custom(fault)),
+        None => Ok(uris),
+    }
 }
 
 impl CallResult {
@@ -184,8 +205,8 @@ impl CallResult {
 impl From<Result<Outcome, SkillError>> for CallResult {
     fn from(result: Result<Outcome, SkillError>) -> Self {
         match result {
-            Ok(Outcome { data, message, wake, cancel_wake }) => {
-                Self { status: Status::Success, code: None, message, suggestion: None, data, wake, cancel_wake }
+            Ok(Outcome { data, message, uris, wake, cancel_wake }) => {
+                Self { status: Status::Success, code: None, message, suggestion: None, data, uris, wake, cancel_wake }
             }
             Err(SkillError { code, message, suggestion }) => Self {
                 status: Status::Error,
@@ -193,6 +214,7 @@ impl From<Result<Outcome, SkillError>> for CallResult {
                 message,
                 suggestion,
                 data: Value::Null,
+                uris: Vec::new(),
                 wake: Vec::new(),
                 cancel_wake: Vec::new(),
             },
@@ -216,6 +238,11 @@ mod tests {
             r#"{"status":"success","message":"Done.","data":{"n":1},"wake":[{"id":"t1","at":7,"intent":"Rang","arguments":{"id":1}}],"cancel_wake":["t0"]}"#
         );
         assert_eq!(CallResult::parse(&full.to_json()).unwrap(), full);
+
+        let about: CallResult = Ok(Outcome::say("Found.").with_uris(["file:///a".to_string()])).into();
+        assert_eq!(about.to_json(), r#"{"status":"success","message":"Found.","uris":["file:///a"]}"#);
+        let nowhere = CallResult::parse(r#"{"status":"success","uris":["letter.pdf"]}"#).unwrap_err();
+        assert!(nowhere.to_string().contains("no URI"), "{nowhere}");
 
         let failed: CallResult = Err(SkillError::not_found("No such timer.").suggest("List the timers.")).into();
         assert_eq!(

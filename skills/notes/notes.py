@@ -43,7 +43,7 @@ def add_note(call, text, note=None):
         with open(file, "a", encoding="utf-8") as end:
             end.write(written)
         message = f"Added to {file.stem}."
-    return {"message": message, "data": {"file": file.name, "written": written}}
+    return {"message": message, "data": {"file": file.name, "written": written}, "uris": [file.as_uri()]}
 
 
 @skill.intent("UndoNote")
@@ -68,7 +68,8 @@ def read_note(call, note):
     file = must_find(Path(call.place(FOLDER)), note)
     text = file.read_text(encoding="utf-8", errors="replace").strip()
     shown = text if len(text) <= LONGEST_READ else text[:LONGEST_READ] + "\n…"
-    return {"message": shown or f"{file.stem} is empty.", "data": {"note": file.stem, "path": str(file)}}
+    return {"message": shown or f"{file.stem} is empty.", "data": {"note": file.stem, "path": str(file)},
+            "uris": [file.as_uri()]}
 
 
 @skill.intent("ListNotes")

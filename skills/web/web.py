@@ -53,20 +53,18 @@ def opened(link, what, opener):
 
 def result(message, link, is_opened):
     content = [{"type": "text", "text": message}, {"type": "resource_link", "uri": link, "name": link}]
-    return {"content": content, "structuredContent": {"uris": [link], "opened": is_opened}}
+    return {"content": content, "structuredContent": {"opened": is_opened}}
 
 
 def described(name, title, description, parameter, meaning):
     text = {"type": "string", "description": meaning}
-    uris = {"type": "array", "items": {"type": "string"}}
     return {
         "name": name,
         "title": title,
         "description": description,
         "inputSchema": {"type": "object", "properties": {parameter: text}, "required": [parameter],
                         "additionalProperties": False},
-        "outputSchema": {"type": "object", "properties": {"uris": uris, "opened": {"type": "boolean"}},
-                         "required": ["uris", "opened"]},
+        "outputSchema": {"type": "object", "properties": {"opened": {"type": "boolean"}}, "required": ["opened"]},
         "annotations": {"title": title, "readOnlyHint": False, "destructiveHint": False, "idempotentHint": True,
                         "openWorldHint": True},
     }

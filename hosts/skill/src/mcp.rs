@@ -206,12 +206,16 @@ fn tool(listed: &Value) -> Option<Tool> {
     })
 }
 
-/// A tool's result as hob's: texts are the sentence for the user, structured content is the data.
+/// A tool's result as hob's: texts are the sentence for the user, structured content is the data, links are what it is
+/// about.
 fn result_object(result: &Value) -> Result<CallResult, String> {
     let content = result.get("content").and_then(Value::as_array).ok_or("the result has no content")?;
     let texts: Vec<&str> = content.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect();
     let failed = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
-    let others: Vec<&Value> = content.iter().filter(|part| part["type"] != "text").collect();
+    let links = content.iter().filter(|part| part["type"] == "resource_link");
+    let uris = links.filter_map(|link| link["uri"].as_str().map(str::to_string)).collect();
+    let is_other = |part: &&Value| part["type"] != "text" && part["type"] != "resource_link";
+    let others: Vec<&Value> = content.iter().filter(is_other).collect();
     let data = match (result.get("structuredContent"), others.is_empty()) {
         (Some(data), _) => data.clone(),
         (None, true) => Value::Null,
@@ -223,6 +227,7 @@ fn result_object(result: &Value) -> Result<CallResult, String> {
         message: texts.join("\n"),
         suggestion: None,
         data,
+        uris,
         wake: Vec::new(),
         cancel_wake: Vec::new(),
     })

@@ -4,48 +4,98 @@
 
 use super::{Intent, Manifest};
 use crate::text::fold;
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// How much nearer another intent must be to be worth a word.
 const MARGIN: f32 = 0.05;
 /// Most examples that are named.
 const MOST: usize = 8;
 
-type Letters = BTreeMap<String, f32>;
+type Group = [char; 3];
+type Letters = HashMap<Group, f32>;
 
 /// What is nearer to another intent of this skill or of `others`, one sentence each.
 pub fn nearness(manifest: &Manifest, others: &[&Manifest]) -> Vec<String> {
-    let foreign = others.iter().filter(|other| other.id != manifest.id);
-    let all: Vec<(&str, &Intent)> = std::iter::once(&manifest)
+    let foreign = others.iter().copied().filter(|other| other.id != manifest.id);
+    let of_one = |of: &'_ Manifest| of.intents.iter().filter(|intent| intent.is_routed()).count();
+    let own = of_one(manifest);
+    let all: Vec<(&str, &Intent)> = std::iter::once(manifest)
         .chain(foreign)
         .flat_map(|of| of.intents.iter().filter(|i| i.is_routed()).map(|intent| (of.id.as_str(), intent)))
         .collect();
+    let languages: BTreeSet<&String> = all[..own].iter().flat_map(|(_, intent)| intent.examples.keys()).collect();
+    let mut reports: Vec<String> = languages.into_iter().flat_map(|language| strays(language, &all, own)).collect();
+    reports.truncate(MOST);
+    reports
+}
+
+/// The examples in one language of the first `own` intents that are nearer to another intent.
+fn strays(language: &str, all: &[(&str, &Intent)], own: usize) -> Vec<String> {
+    let said = |intent: &Intent| intent.examples.get(language).cloned().unwrap_or_default();
+    let letters_of = |(_, intent): &(&str, &Intent)| said(intent).iter().map(|e| letters(&e.text)).collect::<Vec<_>>();
+    let sums: Vec<Letters> = all.iter().map(|one| sum(&letters_of(one))).collect();
+    let centres = Centres::new(&sums);
     let mut reports = Vec::new();
-    for intent in manifest.intents.iter().filter(|intent| intent.is_routed()) {
-        for (language, examples) in &intent.examples {
-            let own: Vec<Letters> = examples.iter().map(|example| letters(&example.text)).collect();
-            let rivals = all.iter().filter(|(of, rival)| *of != manifest.id || rival.name != intent.name);
-            let rivals: Vec<(&str, &Intent, Letters)> = rivals
-                .filter_map(|(of, rival)| {
-                    Some((*of, *rival, centre(rival.examples.get(language)?.iter().map(|e| letters(&e.text)))))
-                })
-                .collect();
-            for (at, example) in examples.iter().enumerate().filter(|_| own.len() > 1) {
-                let rest = own.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, l)| l.clone());
-                let home = likeness(&own[at], &centre(rest));
-                let nearest = rivals.iter().map(|(of, rival, c)| (likeness(&own[at], c), of, rival));
-                let Some((near, of, rival)) = nearest.max_by(|a, b| a.0.total_cmp(&b.0)) else { continue };
-                if near > home + MARGIN {
-                    reports.push(format!(
-                        "\"{}\" ({language}) of {} sounds more like {} of {of}; say it otherwise, or give {} more examples like it",
-                        example.text, intent.name, rival.name, intent.name
-                    ));
-                }
+    for (at, one @ (_, intent)) in all[..own].iter().enumerate() {
+        let examples = letters_of(one);
+        for (example, said) in examples.iter().zip(said(intent)).filter(|_| examples.len() > 1) {
+            let mut likenesses = centres.likenesses(example);
+            likenesses[at] = 0.0;
+            let Some((rival, near)) = largest(&likenesses) else { continue };
+            if near > likeness_without(example, &sums[at]) + MARGIN {
+                let (skill, rival) = (all[rival].0, &all[rival].1.name);
+                reports.push(format!(
+                    "\"{}\" ({language}) of {} sounds more like {rival} of {skill}; say it otherwise, or give {} more \
+                     examples like it",
+                    said.text, intent.name, intent.name
+                ));
             }
         }
     }
-    reports.truncate(MOST);
     reports
+}
+
+/// Where each group of letters occurs among the intents, and what it weighs there: with hundreds of intents there are
+/// too many pairs to look at each.
+struct Centres {
+    intents: usize,
+    places: HashMap<Group, Vec<(usize, f32)>>,
+}
+
+impl Centres {
+    fn new(sums: &[Letters]) -> Self {
+        let mut places: HashMap<Group, Vec<(usize, f32)>> = HashMap::new();
+        for (intent, sum) in sums.iter().enumerate() {
+            let length = length(sum).max(f32::MIN_POSITIVE);
+            sum.iter().for_each(|(group, weight)| places.entry(*group).or_default().push((intent, weight / length)));
+        }
+        Self { intents: sums.len(), places }
+    }
+
+    fn likenesses(&self, of: &Letters) -> Vec<f32> {
+        let mut found = vec![0.0; self.intents];
+        for (group, weight) in of {
+            for (intent, theirs) in self.places.get(group).into_iter().flatten() {
+                found[*intent] += weight * theirs;
+            }
+        }
+        found
+    }
+}
+
+fn largest(of: &[f32]) -> Option<(usize, f32)> {
+    of.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+/// Of an example to the centre of those that it was summed up with.
+fn likeness_without(example: &Letters, sum: &Letters) -> f32 {
+    let mut rest = sum.clone();
+    for (group, weight) in example {
+        *rest.entry(*group).or_default() -= weight;
+    }
+    let length = length(&rest);
+    let product: f32 = example.iter().map(|(group, weight)| weight * rest[group]).sum();
+    if length > 0.0 { product / length } else { 0.0 }
 }
 
 /// How often each group of three letters occurs, at the length of one.
@@ -53,31 +103,23 @@ fn letters(text: &str) -> Letters {
     let padded: Vec<char> = format!(" {} ", fold(text)).chars().collect();
     let mut counts = Letters::new();
     for group in padded.windows(3) {
-        *counts.entry(group.iter().collect()).or_default() += 1.0;
+        *counts.entry([group[0], group[1], group[2]]).or_default() += 1.0;
     }
-    scaled(counts)
+    let length = length(&counts).max(f32::MIN_POSITIVE);
+    counts.values_mut().for_each(|weight| *weight /= length);
+    counts
 }
 
-fn centre(of: impl Iterator<Item = Letters>) -> Letters {
+fn sum(of: &[Letters]) -> Letters {
     let mut sum = Letters::new();
-    for one in of {
-        for (group, weight) in one {
-            *sum.entry(group).or_default() += weight;
-        }
+    for (group, weight) in of.iter().flatten() {
+        *sum.entry(*group).or_default() += weight;
     }
-    scaled(sum)
+    sum
 }
 
-fn scaled(mut of: Letters) -> Letters {
-    let length = of.values().map(|w| w * w).sum::<f32>().sqrt();
-    if length > 0.0 {
-        of.values_mut().for_each(|weight| *weight /= length);
-    }
-    of
-}
-
-fn likeness(a: &Letters, b: &Letters) -> f32 {
-    a.iter().filter_map(|(group, weight)| Some(weight * b.get(group)?)).sum()
+fn length(of: &Letters) -> f32 {
+    of.values().map(|w| w * w).sum::<f32>().sqrt()
 }
 
 #[cfg(test)]

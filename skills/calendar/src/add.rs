@@ -2,11 +2,11 @@
 //!
 //! Owns: what is written, and that nothing else is ever touched. Must not know: what is read of calendars.
 
-use crate::folders::{OWN_CALENDAR, uri};
+use crate::folders::OWN_CALENDAR;
 use crate::lines::one_line;
 use crate::slots::{Moment, is_of_days, span};
 use crate::words;
-use hob_sdk::{Context, Outcome, Parameters, SkillError};
+use hob_sdk::{Context, Outcome, Parameters, SkillError, file_uri};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan, ZonedDateTime};
@@ -88,17 +88,18 @@ pub fn add_event(asked: &AddEvent, now: &ZonedDateTime, context: &Context) -> Re
         _ => format!(" ({})", folder.file_name().unwrap_or_default().to_string_lossy()),
     };
     let message = format!("{title} is in your calendar{place}, {}.", times.said(now.date()));
-    Ok(Outcome::say(message).with_data(json!({
-        "title": title,
-        "start": times.start(),
-        "end": times.end(),
-        "whole_days": matches!(times, Times::Days(..)),
-        "uid": uid,
-        "uri": uri(&path),
-        "uris": [uri(&path)],
-        "file": file,
-        "written": written,
-    })))
+    Ok(Outcome::say(message)
+        .with_data(json!({
+            "title": title,
+            "start": times.start(),
+            "end": times.end(),
+            "whole_days": matches!(times, Times::Days(..)),
+            "uid": uid,
+            "uri": file_uri(&path),
+            "file": file,
+            "written": written,
+        }))
+        .with_uris([file_uri(&path)]))
 }
 
 fn times(start: Moment, duration: Option<&str>, now: &ZonedDateTime) -> Result<Times, SkillError> {

@@ -78,10 +78,10 @@ pub fn agenda_on(asked: &AgendaOn, now: &ZonedDateTime, context: &Context) -> Re
         }
         items => format!("{}: {}.", words::sentence(&wanted.called), said(items, &wanted, now)),
     };
-    let mut data = found.data(SHOWN);
-    data["from"] = shown(wanted.from).into();
-    data["to"] = shown(wanted.to).into();
-    Ok(Outcome::say(message + &found.caveat()).with_data(data))
+    let mut outcome = found.outcome(message + &found.caveat(), SHOWN);
+    outcome.data["from"] = shown(wanted.from).into();
+    outcome.data["to"] = shown(wanted.to).into();
+    Ok(outcome)
 }
 
 fn shown(at: DateTime) -> String {

@@ -3,11 +3,11 @@
 //! Owns: who is meant, and how what is known of them is said. Must not know: files, notation.
 
 use crate::cards::{self, Birthday, Card, Labelled};
-use crate::folders::{Folders, Looked, uri};
+use crate::folders::{Folders, Looked};
 use crate::matching::{Fit, Wanted};
 use crate::next::birthday_event;
 use crate::words;
-use hob_sdk::{Context, Outcome, Parameters, SkillError};
+use hob_sdk::{Context, Outcome, Parameters, SkillError, file_uri};
 use jiff::ZonedDateTime;
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -98,7 +98,7 @@ pub fn find_contact(asked: &FindContact, now: &ZonedDateTime, context: &Context)
     let head =
         if by_name { String::new() } else { format!("Nobody is called \"{said}\", but the contacts mention it: ") };
     let message = format!("{head}{}.{more}{}", told.join("; "), people.caveat());
-    Ok(Outcome::say(message).with_data(people.data(now)))
+    Ok(people.outcome(message, now))
 }
 
 /// The birthday of somebody in the contacts, if it is known.
@@ -106,7 +106,7 @@ pub fn birthday_of(wanted: &Wanted, now: &ZonedDateTime, context: &Context) -> O
     let people = look_for(wanted, context).ok()?;
     let named = people.found.iter().filter(|one| matches!(one.rate, Rate::Named(_)));
     let told: Vec<String> = named.filter_map(|one| one.told(Some(Field::Birthday), now)).collect();
-    (!told.is_empty()).then(|| Outcome::say(format!("{}.", told.join("; "))).with_data(people.data(now)))
+    (!told.is_empty()).then(|| people.outcome(format!("{}.", told.join("; ")), now))
 }
 
 fn look_for(wanted: &Wanted, context: &Context) -> Result<People, SkillError> {
@@ -168,14 +168,22 @@ impl People {
         self.looked.caveat() + &nameless
     }
 
-    fn data(&self, now: &ZonedDateTime) -> Value {
-        let shown = &self.found[..self.found.len().min(SHOWN)];
-        let mut uris: Vec<String> = shown.iter().map(|one| uri(&one.file)).collect();
+    /// What it found, with a sentence about it.
+    fn outcome(&self, message: String, now: &ZonedDateTime) -> Outcome {
+        let mut uris: Vec<String> = self.shown().iter().map(|one| file_uri(&one.file)).collect();
         uris.dedup();
+        Outcome::say(message).with_data(self.data(now)).with_uris(uris)
+    }
+
+    fn shown(&self) -> &[Person] {
+        &self.found[..self.found.len().min(SHOWN)]
+    }
+
+    fn data(&self, now: &ZonedDateTime) -> Value {
+        let shown = self.shown();
         json!({
             "contacts": shown.iter().map(|one| one.data(now)).collect::<Vec<_>>(),
             "total": self.found.len(),
-            "uris": uris,
             "skipped": self.looked.skipped(),
         })
     }
@@ -210,7 +218,7 @@ impl Person {
             "phones": all(&card.phones),
             "mails": all(&card.mails),
             "addresses": all(&card.addresses),
-            "uri": uri(&self.file),
+            "uri": file_uri(&self.file),
         });
         if let Some(birthday) = &card.birthday {
             data["birthday"] = birthday.told(now.date()).into();

@@ -161,18 +161,6 @@ fn content(file: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// A path as a `file` URI.
-pub fn uri(path: &Path) -> String {
-    let mut uri = String::from("file://");
-    for byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => uri.push(char::from(*byte)),
-            byte => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    uri
-}
-
 /// A bounded walk: nothing hidden below a place, no links, nothing twice.
 struct Walk {
     limits: Limits,
@@ -319,10 +307,5 @@ mod tests {
             let (found, looked) = names(&all.clone().within(limits));
             assert!(found.len() < 10 && looked.caveat().contains("There is more than I read"), "{limits:?}");
         }
-    }
-
-    #[test]
-    fn uris_name_any_path() {
-        assert_eq!(uri(Path::new("/home/ana/Calendar/a b#ü.ics")), "file:///home/ana/Calendar/a%20b%23%C3%BC.ics");
     }
 }

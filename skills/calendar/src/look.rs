@@ -3,11 +3,11 @@
 //! Owns: what was found there, and how one finding is said and shown. Must not know: what was asked.
 
 use crate::event::{self, Event, Stretch};
-use crate::folders::{Folders, Looked, uri};
+use crate::folders::{Folders, Looked};
 use crate::rule::Work;
 use crate::when::When;
 use crate::words;
-use hob_sdk::{Context, SkillError};
+use hob_sdk::{Context, Outcome, SkillError, file_uri};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, ZonedDateTime};
@@ -102,16 +102,20 @@ impl Found {
         caveat
     }
 
-    /// For scripts: some of the items, how many there are, their files, what was skipped.
-    pub fn data(&self, shown: usize) -> Value {
-        let items = &self.items[..shown.min(self.items.len())];
+    /// A sentence about what was found, and some of it for scripts.
+    pub fn outcome(&self, message: String, shown: usize) -> Outcome {
         let mut seen = HashSet::new();
-        let uris: Vec<String> =
-            items.iter().map(|item| uri(&item.file)).filter(|uri| seen.insert(uri.clone())).collect();
+        let uris = self.items.iter().take(shown).map(|item| file_uri(&item.file));
+        let uris: Vec<String> = uris.filter(|uri| seen.insert(uri.clone())).collect();
+        Outcome::say(message).with_data(self.data(shown)).with_uris(uris)
+    }
+
+    /// For scripts: some of the items, how many there are, their files, what was skipped.
+    fn data(&self, shown: usize) -> Value {
+        let items = &self.items[..shown.min(self.items.len())];
         json!({
             "events": items.iter().map(Item::data).collect::<Vec<_>>(),
             "total": self.items.len(),
-            "uris": uris,
             "skipped": self.looked.skipped(),
         })
     }
@@ -172,7 +176,7 @@ impl Item {
             "start": shown(self.start),
             "end": shown(end),
             "whole_days": self.whole_days,
-            "uri": uri(&self.file),
+            "uri": file_uri(&self.file),
         });
         if !self.place.is_empty() {
             data["place"] = self.place.as_str().into();

@@ -71,12 +71,12 @@ fn whatever_is_next(now: &ZonedDateTime, context: &Context) -> Result<Outcome, S
     let next = found.items.iter().find(|item| item.instant >= now.timestamp()).or(found.items.first());
     Ok(match next {
         Some(next) => told(next, &found, now),
-        None => Outcome::say(format!("Nothing is ahead in your calendar.{}", found.caveat())).with_data(found.data(0)),
+        None => found.outcome(format!("Nothing is ahead in your calendar.{}", found.caveat()), 0),
     })
 }
 
 fn told(item: &Item, found: &Found, now: &ZonedDateTime) -> Outcome {
-    Outcome::say(format!("{}.{}", said_of(item, now), found.caveat())).with_data(found.data(SHOWN))
+    found.outcome(format!("{}.{}", said_of(item, now), found.caveat()), SHOWN)
 }
 
 /// Somebody's birthday, whatever language it is called so in: out of the calendar, else out of the contacts.
@@ -167,7 +167,7 @@ fn last_time(wanted: &Wanted, said: &str, now: &ZonedDateTime, context: &Context
         }));
     };
     let message = format!("{}; nothing of that name is ahead.{}", was(last, now), found.caveat());
-    Ok(Outcome::say(message).with_data(found.data(SHOWN)))
+    Ok(found.outcome(message, SHOWN))
 }
 
 /// "Dentist (Am Wall 120) was on Tuesday 18 August, 08:15 to 09:00"

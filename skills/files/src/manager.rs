@@ -3,9 +3,8 @@
 //! Owns: the one call that is made on the message bus. Must not know: which file manager there is. The sandbox lets a
 //! skill start no program, so the bus is asked to.
 
-use hob_sdk::{Bus, Context, SkillError};
+use hob_sdk::{Bus, Context, SkillError, file_uri};
 use std::io::{Read, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ pub fn show(context: &Context, folder: &Path) -> Result<(), SkillError> {
     // Who we are is seen by the socket; the rest of the authentication needs no answer.
     bus.write_all(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n")?;
     let mut body = Vec::new();
-    put_text(&mut body, &uri(folder));
+    put_text(&mut body, &file_uri(folder));
     let mut list = (body.len() as u32).to_le_bytes().to_vec();
     list.extend(&body);
     list.resize(list.len().next_multiple_of(4), 0);
@@ -54,17 +53,6 @@ pub fn show(context: &Context, folder: &Path) -> Result<(), SkillError> {
             _ => {}
         }
     }
-}
-
-fn uri(folder: &Path) -> String {
-    let mut uri = String::from("file://");
-    for byte in folder.as_os_str().as_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => uri.push(char::from(*byte)),
-            other => uri.push_str(&format!("%{other:02X}")),
-        }
-    }
-    uri
 }
 
 fn put_text(to: &mut Vec<u8>, text: &str) {
@@ -120,11 +108,6 @@ fn message(from: &mut impl Read) -> Result<(u8, u32, Vec<u8>), SkillError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_become_addresses() {
-        assert_eq!(uri(Path::new("/home/ana/Área de trabalho")), "file:///home/ana/%C3%81rea%20de%20trabalho");
-    }
 
     #[test]
     fn a_call_is_read_as_it_was_written() {

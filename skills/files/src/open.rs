@@ -4,7 +4,7 @@
 
 use crate::find;
 use crate::home::Home;
-use hob_sdk::{Outcome, SkillError};
+use hob_sdk::{Outcome, SkillError, file_uri};
 use serde::Deserialize;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,8 @@ pub fn open_location(
             .suggest(format!("In a terminal: cd '{}'", folder.display()))
     })?;
     Ok(Outcome::say(format!("Opened {}.", home.short(folder)))
-        .with_data(json!({"file": file.to_string_lossy(), "opened": folder.to_string_lossy()})))
+        .with_data(json!({"file": file.to_string_lossy(), "opened": folder.to_string_lossy()}))
+        .with_uris([file_uri(&file)]))
 }
 
 /// A path as written, or the best file of that name.

@@ -48,7 +48,7 @@ async fn calendars_and_contacts_are_read_in_the_sandbox() {
     let day = call(&scene, ID, "AgendaOn", r#"{"date": "2031-05-21"}"#);
     assert_eq!(day["message"], "On Wednesday 21 May 2031: 18:00 to 19:30: Pottery class (Town hall, room 3).");
     let file = scene.folder().join("home/.calendars/personal/course.ics");
-    assert_eq!(day["data"]["uris"], json!([format!("file://{}", file.display())]));
+    assert_eq!(day["uris"], json!([format!("file://{}", file.display())]));
     let left_out = call(&scene, ID, "AgendaOn", r#"{"date": "2031-05-14"}"#);
     assert!(
         left_out["message"].as_str().is_some_and(|said| said.starts_with("Nothing on Wednesday 14 May 2031. Next: ")),

@@ -21,9 +21,11 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Follows all services. Runs until dropped.
 pub async fn follow(daemon: &Arc<crate::Daemon>) {
+    let mut said = false;
     loop {
         match Connection::system().await {
             Ok(bus) => {
+                said = false;
                 let all = async {
                     tokio::join!(
                         upower::follow(&bus, daemon),
@@ -38,7 +40,12 @@ pub async fn follow(daemon: &Arc<crate::Daemon>) {
                 }
                 nobody_tells(daemon);
             }
-            Err(error) => tracing::info!(%error, "no system bus; batteries and heat come from the kernel's files"),
+            // Once, not every minute.
+            Err(error) if !said => {
+                said = true;
+                tracing::info!(%error, "no system bus; batteries and heat come from the kernel's files");
+            }
+            Err(_) => {}
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }

@@ -16,7 +16,7 @@ fn an_event_is_added_and_taken_back() {
         "{written}"
     );
     assert!(written.split("\r\n").all(|line| line.len() <= 75));
-    assert_eq!(added.data["uris"][0], format!("file://{}", fixture.at("Calendar").join(file).display()));
+    assert_eq!(added.uris[0], format!("file://{}", fixture.at("Calendar").join(file).display()));
     assert_eq!(
         fixture.says("AgendaOn", json!({"date": "2026-11-27"})),
         "On Friday 27 November: 12:30 to 13:30: Lunch; with Ana, at “Zé”."
