@@ -17,6 +17,9 @@ pub struct Route {
     text: Vec<String>,
 }
 
+/// Candidates shown to people; JSON has all.
+const SHOWN: usize = 5;
+
 /// Runs `hob route`.
 pub async fn run(args: &Route, hob: &Hob, screen: &Screen) -> Result<(), Failure> {
     let text = input::question(&args.text, "text")?;
@@ -33,7 +36,7 @@ fn render(routing: &Routing, style: &Style) -> String {
     };
     let took = style.dim(&format!("({})", millis(routing.took_ms)));
     let mut out = format!("{} – {} {took}\n", style.bold(&style.line(&routing.decision)), style.line(meaning));
-    for candidate in &routing.candidates {
+    for candidate in routing.candidates.iter().take(SHOWN) {
         out.push_str(&render_candidate(candidate, style));
     }
     out

@@ -11,6 +11,9 @@ pub struct Example {
     pub text: String,
     /// The marked parts, in order, not overlapping.
     pub slots: Vec<Slot>,
+    /// Whether there are brackets that name no parameter, which stand for themselves.
+    #[serde(skip)]
+    pub has_plain_brackets: bool,
 }
 
 /// A marked part of an example.
@@ -25,9 +28,10 @@ pub struct Slot {
 }
 
 impl Example {
-    /// Reads the notation. `\[`, `\]` and `\\` stand for themselves.
+    /// Reads the notation. `\[`, `\]` and `\\` stand for themselves, and so does a pair of brackets that names nothing.
     pub(super) fn parse(source: &str) -> Result<Self, String> {
-        let mut example = Self { text: String::with_capacity(source.len()), slots: Vec::new() };
+        let mut example =
+            Self { text: String::with_capacity(source.len()), slots: Vec::new(), has_plain_brackets: false };
         let mut open = None;
         let mut chars = source.chars();
         while let Some(c) = chars.next() {
@@ -42,9 +46,14 @@ impl Example {
                 ('[', None) => open = Some(example.text.len()),
                 (']', None) => return Err("a ] without its [ (write \\] to mean the sign itself)".into()),
                 (']', Some(start)) => {
-                    let (name, rest) = slot_name(chars.as_str())?;
-                    chars = rest.chars();
-                    example.close(name, start)?;
+                    if let Some((name, rest)) = slot_name(chars.as_str())? {
+                        chars = rest.chars();
+                        example.close(name, start)?;
+                    } else {
+                        example.text.insert(start, '[');
+                        example.text.push(']');
+                        example.has_plain_brackets = true;
+                    }
                     open = None;
                 }
                 (c, _) => example.text.push(c),
@@ -69,12 +78,12 @@ impl Example {
     }
 }
 
-/// The name in the round brackets that must follow a mark, and what comes after it.
-fn slot_name(after: &str) -> Result<(&str, &str), String> {
-    let named = after.strip_prefix('(').and_then(|rest| rest.split_once(')'));
-    match named {
-        Some((name, rest)) if !name.trim().is_empty() => Ok((name.trim(), rest)),
-        _ => Err("after [words] comes (parameter) at once, as in [10 minutes](duration)".into()),
+/// The name in the round brackets that follow a mark, and what comes after it; none if none follow.
+fn slot_name(after: &str) -> Result<Option<(&str, &str)>, String> {
+    let Some(inside) = after.strip_prefix('(') else { return Ok(None) };
+    match inside.split_once(')') {
+        Some((name, rest)) if !name.trim().is_empty() => Ok(Some((name.trim(), rest))),
+        _ => Err("after [words] comes the parameter's name in round brackets, as in [10 minutes](duration)".into()),
     }
 }
 
@@ -91,15 +100,17 @@ mod tests {
         assert_eq!(marked, [("duration", "três minutos"), ("label", "ligar à Ana")]);
         assert_eq!(Example::parse("plain (really)").unwrap().text, "plain (really)");
         assert_eq!(Example::parse(r"a \[b\] \\").unwrap().text, r"a [b] \");
+        let plain = Example::parse("a trip to [country] in [May](month)").unwrap();
+        assert_eq!((plain.text.as_str(), plain.has_plain_brackets), ("a trip to [country] in May", true));
+        assert_eq!(&plain.text[plain.slots[0].start..plain.slots[0].end], "May");
     }
 
     #[test]
     fn broken_notation_is_explained() {
         for (bad, says) in [
             ("set [ten", "never closed"),
-            ("set [ten]", "comes (parameter)"),
-            ("set [ten] (x)", "comes (parameter)"),
-            ("set [ten]( )", "comes (parameter)"),
+            ("set [ten]( )", "the parameter's name"),
+            ("set [ten](x", "the parameter's name"),
             ("set [a [b](x)](y)", "within each other"),
             ("set ten](x)", "without its ["),
             ("set [ ](x)", "marks no words"),

@@ -247,6 +247,13 @@ impl Manifest {
                     intent.name
                 ));
             }
+            for example in intent.examples.values().flatten().filter(|example| example.has_plain_brackets) {
+                warnings.push(format!(
+                    "the brackets in \"{}\" of intent {} mark nothing; a part that fills a parameter is written \
+                     [10 minutes](duration)",
+                    example.text, intent.name
+                ));
+            }
             if intent.risk == Risk::Change && intent.undo.is_none() {
                 warnings.push(format!("intent {} changes something and names no undo", intent.name));
             }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use vectors::Nearest;
 
 /// How many candidates a ranking names.
-pub const CANDIDATES: usize = 5;
+pub const CANDIDATES: usize = 10;
 /// How much being nearer to a counter-example than to the examples costs.
 const COUNTER_SHARE: f32 = 1.0;
 /// A background sentence this like an example is some skill's business after all.
