@@ -76,12 +76,12 @@ pub mod testing;
 pub mod text;
 mod uri;
 
+#[cfg(feature = "macros")]
 pub use hob_sdk_macros::{Parameters, skill};
 pub use result::{CallResult, Outcome, SkillError, Status, Wake};
 pub use schema::{Described, Parameters};
 pub use services::{Bus, Completion, Found, Index, Level, Model};
 pub use skill::{Call, Context, Skill};
-#[cfg(feature = "macros")]
 pub use uri::file_uri;
 
 #[doc(hidden)]
