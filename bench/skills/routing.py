@@ -34,7 +34,7 @@ TABLE = ["| what | value | goal | met |", "|---|---|---|---|"]
 
 
 def read(folder, name):
-    return [json.loads(line) for line in (folder / name).read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in (folder / "nlu" / name).read_text(encoding="utf-8").splitlines()]
 
 
 def camel(intent):
@@ -194,7 +194,7 @@ def questions(folder, _draws):
     lines = []
     with session() as running:
         settle(running)
-        for queries in sorted(folder.parent.glob("retrieval/*/queries.tsv")):
+        for queries in sorted(folder.glob("retrieval/*/queries.tsv")):
             texts = [line.split("\t")[1] for line in queries.read_text(encoding="utf-8").splitlines() if "\t" in line]
             texts = random.Random(1).sample(texts, min(QUESTIONS, len(texts)))
             routed = [(text, *route(running, text)) for text in texts]
@@ -228,7 +228,7 @@ def main():
     if arguments.data is None or not arguments.data.is_dir():
         raise SystemExit("skipped: no intent sets; give --data DIR or set HOB_DATA")
     chosen = arguments.sets or list(SETS)
-    lines = TABLE + [line for name in chosen for line in SETS[name](arguments.data / "nlu", arguments.draws)]
+    lines = TABLE + [line for name in chosen for line in SETS[name](arguments.data, arguments.draws)]
     print("\n".join(lines))
     if not arguments.sets:
         write_result("routing", "Routing", ["--data", "DIR"], lines, command="bench/skills/routing.py", shown=True)

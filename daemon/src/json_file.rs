@@ -29,11 +29,16 @@ pub fn read<T: DeserializeOwned + Default>(path: &Path) -> T {
 
 /// Replaces the file's value. Only the user may read it.
 pub fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+    replace(path, &serde_json::to_vec_pretty(value)?)
+}
+
+/// Replaces a file's content, whatever it is. Only the user may read it.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder)?;
     let fresh = with_suffix(path, ".new");
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(&serde_json::to_vec_pretty(value)?)?;
+    file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&fresh, path)?;
     fs::File::open(folder)?.sync_all()

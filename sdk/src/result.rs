@@ -34,10 +34,14 @@ impl Outcome {
         self
     }
 
-    /// Names what the result is about: see [`crate::file_uri`].
+    /// Names what the result is about, each once: see [`crate::file_uri`].
     #[must_use]
     pub fn with_uris(mut self, uris: impl IntoIterator<Item = String>) -> Self {
-        self.uris.extend(uris);
+        for uri in uris {
+            if !self.uris.contains(&uri) {
+                self.uris.push(uri);
+            }
+        }
         self
     }
 
@@ -239,7 +243,8 @@ mod tests {
         );
         assert_eq!(CallResult::parse(&full.to_json()).unwrap(), full);
 
-        let about: CallResult = Ok(Outcome::say("Found.").with_uris(["file:///a".to_string()])).into();
+        let about: CallResult =
+            Ok(Outcome::say("Found.").with_uris(["file:///a".to_string(), "file:///a".to_string()])).into();
         assert_eq!(about.to_json(), r#"{"status":"success","message":"Found.","uris":["file:///a"]}"#);
         let nowhere = CallResult::parse(r#"{"status":"success","uris":["letter.pdf"]}"#).unwrap_err();
         assert!(nowhere.to_string().contains("no URI"), "{nowhere}");

@@ -18,9 +18,12 @@ pub async fn seed(scene: &Scene) -> Result<()> {
     }
     let from = made(&models.canonicalize()?).await?;
     std::fs::create_dir_all(&to)?;
-    for file in std::fs::read_dir(&from)? {
-        let file = file?;
-        std::fs::copy(file.path(), to.join(file.file_name()))?;
+    copy(&from, &to)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    for file in ["examples.bin", LEARNED] {
+        std::fs::copy(from.join(file), to.join(file))?;
     }
     Ok(())
 }
@@ -50,8 +53,5 @@ async fn make(models: &Path, folder: &Path) -> Result<()> {
             bail!("the router did not learn: {}", scene.log());
         }
     }
-    for file in ["examples.bin", LEARNED] {
-        std::fs::copy(cache.join(file), folder.join(file))?;
-    }
-    Ok(())
+    copy(&cache, folder)
 }

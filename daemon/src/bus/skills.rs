@@ -6,6 +6,7 @@ use super::door::Door;
 use super::error::BusError;
 use crate::error::HobError;
 use crate::skills::CallOrigin;
+use crate::skills::router::CANDIDATES;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,14 +34,14 @@ impl SkillsInterface {
         Ok(self.daemon.skills.show(&id)?.to_string())
     }
 
-    /// What would handle these words, and with which arguments. Options: limit u (1 to 10, or 8). Candidates, best
+    /// What would handle these words, and with which arguments. Options: limit u (1 to 10; usually 8). Candidates, best
     /// first: skill s, intent s, score d, arguments s (JSON), missing as. Details: decision s
     /// ("skill", "retrieve", "chat"), in_scope d (0 to 1: how probable it is that a skill is meant), took_ms d.
     #[zbus(out_args("candidates", "details"))]
     async fn route(&self, text: String, options: Dict) -> Result<(Vec<Dict>, Dict), BusError> {
         let started = Instant::now();
         let mut options = Options::new(options);
-        let limit = options.number("limit")?.unwrap_or(8).clamp(1, 10) as usize;
+        let limit = options.number("limit")?.unwrap_or(8).clamp(1, CANDIDATES as u64) as usize;
         options.end()?;
         let routing = self.daemon.skills.route(&text, limit).await?;
         let details = DictBuilder::default()

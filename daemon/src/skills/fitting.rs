@@ -149,10 +149,10 @@ impl Skills {
             }
         };
         let (lesson, kept) = (router::lesson(&intents, &embedder), self.setup.kept.clone());
-        let learned = move |lesson: &str| kept.load::<Learned>(Part::Learned, lesson);
         let built = spawn_blocking(move || {
             let skills = Router::build(&intents, &vectors);
-            let skills = learned(&lesson).and_then(|learned| skills.with(learned)).unwrap_or(skills);
+            let learned: Option<Learned> = kept.load(Part::Learned, &lesson);
+            let skills = learned.and_then(|learned| skills.with(learned)).unwrap_or(skills);
             (skills, Router::build(&chat, &vectors), lesson)
         });
         let (skills, chat, lesson) = built.await.map_err(broke_off)?;

@@ -3,9 +3,11 @@
 //! A thousand short texts take seconds to embed and as long to learn from, so a restart, or a new skill, costs what is new
 //! only. All of it can be made again at any time, and is dropped silently when anything about it does not fit.
 
+use crate::json_file;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 /// The files, in the user's cache.
 #[derive(Debug, Clone)]
@@ -45,16 +47,10 @@ impl Kept {
 
     /// Keeps it in place of what was there; failing to only costs time at the next start.
     pub fn save<T: Serialize>(&self, part: Part, key: &str, value: &T) {
-        if let Err(error) = self.write(&self.file(part), key, value) {
-            tracing::warn!(error, ?part, "what the router worked out was not kept");
+        let bytes = postcard::to_stdvec(&(key, value)).map_err(io::Error::other);
+        if let Err(error) = bytes.and_then(|bytes| json_file::replace(&self.file(part), &bytes)) {
+            tracing::warn!(%error, ?part, "what the router worked out was not kept");
         }
-    }
-
-    fn write<T: Serialize>(&self, file: &Path, key: &str, value: &T) -> Result<(), String> {
-        let bytes = postcard::to_stdvec(&(key, value)).map_err(|e| e.to_string())?;
-        std::fs::create_dir_all(&self.folder).map_err(|e| e.to_string())?;
-        let fresh = file.with_extension("new");
-        std::fs::write(&fresh, bytes).and_then(|()| std::fs::rename(&fresh, file)).map_err(|e| e.to_string())
     }
 }
 

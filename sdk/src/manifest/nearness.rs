@@ -2,7 +2,7 @@
 //!
 //! Owns: likeness by groups of three letters, which needs no model. Must not know: how requests are routed in earnest.
 
-use super::{Intent, Manifest};
+use super::{Example, Intent, Manifest};
 use crate::text::fold;
 use std::collections::{BTreeSet, HashMap};
 
@@ -17,8 +17,7 @@ type Letters = HashMap<Group, f32>;
 /// What is nearer to another intent of this skill or of `others`, one sentence each.
 pub fn nearness(manifest: &Manifest, others: &[&Manifest]) -> Vec<String> {
     let foreign = others.iter().copied().filter(|other| other.id != manifest.id);
-    let of_one = |of: &'_ Manifest| of.intents.iter().filter(|intent| intent.is_routed()).count();
-    let own = of_one(manifest);
+    let own = manifest.intents.iter().filter(|intent| intent.is_routed()).count();
     let all: Vec<(&str, &Intent)> = std::iter::once(manifest)
         .chain(foreign)
         .flat_map(|of| of.intents.iter().filter(|i| i.is_routed()).map(|intent| (of.id.as_str(), intent)))
@@ -31,14 +30,15 @@ pub fn nearness(manifest: &Manifest, others: &[&Manifest]) -> Vec<String> {
 
 /// The examples in one language of the first `own` intents that are nearer to another intent.
 fn strays(language: &str, all: &[(&str, &Intent)], own: usize) -> Vec<String> {
-    let said = |intent: &Intent| intent.examples.get(language).cloned().unwrap_or_default();
-    let letters_of = |(_, intent): &(&str, &Intent)| said(intent).iter().map(|e| letters(&e.text)).collect::<Vec<_>>();
-    let sums: Vec<Letters> = all.iter().map(|one| sum(&letters_of(one))).collect();
+    let said: Vec<&[Example]> =
+        all.iter().map(|(_, intent)| intent.examples.get(language).map(Vec::as_slice).unwrap_or_default()).collect();
+    let in_letters = |examples: &&[Example]| examples.iter().map(|example| letters(&example.text)).collect();
+    let by_intent: Vec<Vec<Letters>> = said.iter().map(in_letters).collect();
+    let sums: Vec<Letters> = by_intent.iter().map(|examples| sum(examples)).collect();
     let centres = Centres::new(&sums);
     let mut reports = Vec::new();
-    for (at, one @ (_, intent)) in all[..own].iter().enumerate() {
-        let examples = letters_of(one);
-        for (example, said) in examples.iter().zip(said(intent)).filter(|_| examples.len() > 1) {
+    for (at, (_, intent)) in all[..own].iter().enumerate().filter(|(at, _)| by_intent[*at].len() > 1) {
+        for (example, said) in by_intent[at].iter().zip(said[at]) {
             let mut likenesses = centres.likenesses(example);
             likenesses[at] = 0.0;
             let Some((rival, near)) = largest(&likenesses) else { continue };

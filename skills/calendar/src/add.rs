@@ -88,6 +88,7 @@ pub fn add_event(asked: &AddEvent, now: &ZonedDateTime, context: &Context) -> Re
         _ => format!(" ({})", folder.file_name().unwrap_or_default().to_string_lossy()),
     };
     let message = format!("{title} is in your calendar{place}, {}.", times.said(now.date()));
+    let uri = file_uri(&path);
     Ok(Outcome::say(message)
         .with_data(json!({
             "title": title,
@@ -95,11 +96,11 @@ pub fn add_event(asked: &AddEvent, now: &ZonedDateTime, context: &Context) -> Re
             "end": times.end(),
             "whole_days": matches!(times, Times::Days(..)),
             "uid": uid,
-            "uri": file_uri(&path),
+            "uri": uri,
             "file": file,
             "written": written,
         }))
-        .with_uris([file_uri(&path)]))
+        .with_uris([uri]))
 }
 
 fn times(start: Moment, duration: Option<&str>, now: &ZonedDateTime) -> Result<Times, SkillError> {

@@ -170,8 +170,7 @@ impl People {
 
     /// What it found, with a sentence about it.
     fn outcome(&self, message: String, now: &ZonedDateTime) -> Outcome {
-        let mut uris: Vec<String> = self.shown().iter().map(|one| file_uri(&one.file)).collect();
-        uris.dedup();
+        let uris = self.shown().iter().map(|one| file_uri(&one.file));
         Outcome::say(message).with_data(self.data(now)).with_uris(uris)
     }
 

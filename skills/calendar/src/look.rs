@@ -104,9 +104,7 @@ impl Found {
 
     /// A sentence about what was found, and some of it for scripts.
     pub fn outcome(&self, message: String, shown: usize) -> Outcome {
-        let mut seen = HashSet::new();
         let uris = self.items.iter().take(shown).map(|item| file_uri(&item.file));
-        let uris: Vec<String> = uris.filter(|uri| seen.insert(uri.clone())).collect();
         Outcome::say(message).with_data(self.data(shown)).with_uris(uris)
     }
 

@@ -7,9 +7,8 @@ use crate::kinds::{self, Kind};
 use crate::walk::{Entry, Limits, Walk};
 use crate::words;
 use hob_sdk::text::fold;
-use hob_sdk::{Outcome, SkillError, file_uri};
+use hob_sdk::{Outcome, SkillError};
 use serde::Deserialize;
-use serde_json::json;
 
 /// Files that an answer holds.
 const MOST: usize = 20;
@@ -68,13 +67,7 @@ pub fn find_files(asked: FindFiles, home: &Home) -> Result<Outcome, SkillError> 
         0 => format!("No {}{quoted}{place}.{}", kinds::words(asked.kind).1, walk.caveat()),
         _ => format!("{what}{quoted}: {}.{}", words::listed(&entries, total, home), walk.caveat()),
     };
-    Ok(Outcome::say(message)
-        .with_data(json!({
-            "files": entries.iter().map(words::shown).collect::<Vec<_>>(),
-            "total": total,
-            "complete": walk.is_complete(),
-        }))
-        .with_uris(entries.iter().map(|entry| file_uri(&entry.path))))
+    Ok(words::outcome(message, &entries, total, &walk))
 }
 
 /// The best file or folder of that name.

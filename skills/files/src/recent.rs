@@ -6,12 +6,11 @@ use crate::home::Home;
 use crate::kinds::{self, Kind};
 use crate::walk::{Entry, Limits, Walk};
 use crate::words;
-use hob_sdk::{Context, Outcome, SkillError, file_uri};
+use hob_sdk::{Context, Outcome, SkillError};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan, ZonedDateTime};
 use serde::Deserialize;
-use serde_json::json;
 
 /// Files that an answer holds when nobody says how many.
 const USUAL: usize = 20;
@@ -75,13 +74,7 @@ pub fn recent_files(asked: RecentFiles, now: &ZonedDateTime, home: &Home) -> Res
             walk.caveat()
         ),
     };
-    Ok(Outcome::say(message)
-        .with_data(json!({
-            "files": entries.iter().map(words::shown).collect::<Vec<_>>(),
-            "total": total,
-            "complete": walk.is_complete(),
-        }))
-        .with_uris(entries.iter().map(|entry| file_uri(&entry.path))))
+    Ok(words::outcome(message, &entries, total, &walk))
 }
 
 /// From when, until when (exclusive, in seconds since the epoch), and how to say it.

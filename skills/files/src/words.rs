@@ -3,7 +3,8 @@
 //! Owns: how sizes, counts and files read. Must not know: how they were found.
 
 use crate::home::Home;
-use crate::walk::Entry;
+use crate::walk::{Entry, Walk};
+use hob_sdk::{Outcome, file_uri};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::time::UNIX_EPOCH;
@@ -49,8 +50,19 @@ fn placed(entry: &Entry, home: &Home) -> String {
     format!("{} in {folder}", entry.name)
 }
 
+/// A sentence about files, with the best of them for scripts.
+pub fn outcome(message: String, entries: &[Entry], total: usize, walk: &Walk) -> Outcome {
+    Outcome::say(message)
+        .with_data(json!({
+            "files": entries.iter().map(shown).collect::<Vec<_>>(),
+            "total": total,
+            "complete": walk.is_complete(),
+        }))
+        .with_uris(entries.iter().map(|entry| file_uri(&entry.path)))
+}
+
 /// What scripts see of a file.
-pub fn shown(entry: &Entry) -> Value {
+fn shown(entry: &Entry) -> Value {
     json!({
         "path": entry.path.to_string_lossy(),
         "name": entry.name,
