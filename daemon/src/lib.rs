@@ -118,6 +118,7 @@ impl Daemon {
             mode: settings.answers.mode,
             keep: settings.cache.disk,
             sessions: paths.sessions(),
+            tool_steps: *settings.answers.tool_steps.get_ref(),
             readers: readers.clone(),
         };
         let governor = Arc::new(Governor::new(settings.policy.policy()));

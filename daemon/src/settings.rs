@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
+/// Most intents that a model may ever call for one request.
+pub const MAX_TOOL_STEPS: u32 = 16;
+
 /// All settings. Every key has a default, so an empty file is a good one.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -119,11 +122,20 @@ pub struct ItemSettings {
 }
 
 /// `[answers]`
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnswerSettings {
     /// Quote sentences, generate text, or let the model's check decide.
     pub mode: AnswerMode,
+    /// Most intents of skills that a chat model which has passed its check may call for one request, where the rules
+    /// leave open what is meant or lack something; 0 asks the user instead.
+    pub tool_steps: Spanned<u32>,
+}
+
+impl Default for AnswerSettings {
+    fn default() -> Self {
+        Self { mode: AnswerMode::default(), tool_steps: Spanned::new(0..0, 4) }
+    }
 }
 
 /// How a question about the user's files is answered.
@@ -270,6 +282,7 @@ impl Settings {
         in_range(text, "pull.kib_per_second", &self.pull.kib_per_second, 0, 1 << 30)?;
         in_range(text, "index.max_file_mib", &self.index.max_file_mib, 1, 4_096)?;
         in_range(text, "skills.crashes_per_minute", &self.skills.crashes_per_minute, 1, 100_000)?;
+        in_range(text, "answers.tool_steps", &self.answers.tool_steps, 0, MAX_TOOL_STEPS)?;
         in_range(text, "cache.memory_mib", &self.cache.memory_mib, 0, 65_536)?;
         in_range(text, "cache.disk_mib", &self.cache.disk_mib, 1, 1_048_576)?;
         if *self.models.context.get_ref() != 0 {
@@ -333,6 +346,7 @@ mod tests {
             ("[index]\n\nfolders = [\"notes\"]\n", "line 3: \"notes\" must be an absolute path"),
             ("[models]\nthread = 1\n", "line 2"),
             ("[answers]\nmode = \"sing\"\n", "line 2"),
+            ("[answers]\ntool_steps = 17\n", "line 2"),
             ("[cache]\ndisk = \"all\"\n", "line 2"),
             ("[cache]\nmemory_mib = 70000\n", "line 2: cache.memory_mib = 70000 must lie between 0"),
             ("[cache]\n\ndisk_mib = 0\n", "line 3: cache.disk_mib = 0 must lie between 1"),

@@ -13,10 +13,12 @@ const LEARNED: &str = "learned.bin";
 /// Puts it into the scene's cache. A daemon takes it only if it was made from just what that daemon has.
 pub async fn seed(scene: &Scene) -> Result<()> {
     let (models, to) = (scene.folder().join("data/hob/models"), scene.folder().join("cache").join(ROUTING));
-    if !models.is_dir() || to.exists() {
+    let Some(given) = std::env::var_os("HOB_TEST_MODELS").map(PathBuf::from) else { return Ok(()) };
+    // With other models, or none, there is nothing to learn from.
+    if to.exists() || models.canonicalize().ok() != given.canonicalize().ok() {
         return Ok(());
     }
-    let from = made(&models.canonicalize()?).await?;
+    let from = made(&given).await?;
     std::fs::create_dir_all(&to)?;
     copy(&from, &to)
 }

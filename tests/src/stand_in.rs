@@ -79,6 +79,12 @@ impl StandIn {
         Ok(std::fs::write(self.folder.join("slow-exit"), ms.to_string())?)
     }
 
+    /// What it says, turn by turn, where it may call functions: scripts as JSON.
+    pub fn plans(&self, turns: &[Value]) -> Result<()> {
+        let lines: Vec<String> = turns.iter().map(Value::to_string).collect();
+        Ok(std::fs::write(self.folder.join("plan.jsonl"), lines.join("\n"))?)
+    }
+
     /// Everything it has written down.
     pub fn log(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.folder.join("log.jsonl")).unwrap_or_default();

@@ -22,6 +22,9 @@ pub struct Ask {
     /// Constrain the answer to a JSON Schema, read from FILE
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
+    /// Let the model call up to N functions of skills where the request leaves something open
+    #[arg(long, value_name = "N")]
+    tool_steps: Option<u32>,
     /// Show how likely each token was, with so many alternatives
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     logprobs: Option<u32>,
@@ -158,6 +161,7 @@ pub async fn run(args: &Ask, hob: &Hob, screen: &Screen) -> Result<(), Failure> 
         .shared
         .options()?
         .with_some("schema", args.schema.as_deref().map(schema).transpose()?)
+        .with_some("tool_steps", args.tool_steps)
         .with_some("logprobs", args.logprobs);
     let question = input::question(&args.question, "question")?;
     // Someone who typed the question can be asked back.

@@ -111,6 +111,7 @@ impl Assistant {
 
     /// The user thought better of it.
     pub(super) async fn dropped(&self, ask: &Ask<'_>) -> Answer {
+        ask.route("skill").await;
         let text = match language(ask.prompt) {
             Some("de") => "Gut, dann nicht.",
             Some("pt") => "Está bem, fica sem efeito.",

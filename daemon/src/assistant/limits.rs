@@ -5,6 +5,7 @@
 
 use super::{AskOptions, ContextMode};
 use crate::error::{HobError, Kind};
+use crate::settings::MAX_TOOL_STEPS;
 use hob_engine::ToolChoice;
 
 /// Longest prompt accepted at the door, in bytes; all turns of `messages` together count as one.
@@ -76,6 +77,9 @@ fn check_rules(options: &AskOptions) -> Result<(), HobError> {
     }
     if options.copy_from.is_some() && options.schema.is_none() && options.tools.is_empty() {
         return Err(HobError::invalid("option copy_from needs a schema or tools with \"x-copy\" strings; add one"));
+    }
+    if options.tool_steps.is_some_and(|steps| steps > MAX_TOOL_STEPS) {
+        return Err(HobError::invalid(format!("option tool_steps must lie between 0 and {MAX_TOOL_STEPS}")));
     }
     if options.logprobs.is_some_and(|most| most > MAX_LOGPROBS) {
         return Err(HobError::invalid(format!("option logprobs must lie between 0 and {MAX_LOGPROBS}")));

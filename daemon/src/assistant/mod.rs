@@ -17,6 +17,7 @@ mod quote;
 mod session;
 mod stored;
 mod text;
+mod tool_loop;
 pub mod types;
 mod verify;
 
@@ -66,6 +67,8 @@ pub struct AssistantSetup {
     pub keep: KeepOnDisk,
     /// The folder for conversations that may.
     pub sessions: PathBuf,
+    /// Most intents that the chat model may call for one request; 0 for none.
+    pub tool_steps: u32,
     /// Who may read pushed items.
     pub readers: Arc<Readers>,
 }
@@ -111,26 +114,35 @@ impl Assistant {
         if let Some(id) = &options.session {
             self.sessions.must_exist(id)?;
         }
-        let decision = match self.reply(&ask).await? {
-            Some(Reply::Call(call)) => Some(Decision::Skill(call)),
-            Some(Reply::Other(decision)) => Some(decision),
-            Some(Reply::Dropped) => None,
-            None => Some(self.decide(&ask).await?),
-        };
-        let name = decision.as_ref().map_or("skill", Decision::name);
-        ask.event(Event::Route { decision: name.into() }).await;
-        let answer = match decision {
-            Some(Decision::Skill(call)) => self.act(&ask, call).await?,
-            Some(Decision::Several(calls)) => self.act_on_all(&ask, calls).await?,
-            Some(Decision::Which(calls)) => self.ask_which(&ask, calls).await,
-            Some(Decision::Retrieve) => self.retrieve(&ask).await?,
-            Some(Decision::Chat) => self.chat(&ask).await?,
-            None => self.dropped(&ask).await,
+        let answer = match self.reply(&ask).await? {
+            Some(Reply::Call(call)) => self.follow(&ask, Decision::Skill(call)).await?,
+            Some(Reply::Other(decision)) => self.begin(&ask, decision).await?,
+            Some(Reply::Dropped) => self.dropped(&ask).await,
+            None => self.begin(&ask, self.decide(&ask).await?).await?,
         };
         if let Some(id) = &options.session {
             self.remember(&ask, id, &answer).await;
         }
         Ok(answer)
+    }
+
+    /// A request of its own: where the rules left it open, the model may try before the user is asked.
+    async fn begin(&self, ask: &Ask<'_>, decision: Decision) -> Result<Answer, HobError> {
+        match self.by_model(ask, &decision).await? {
+            Some(answer) => Ok(answer),
+            None => self.follow(ask, decision).await,
+        }
+    }
+
+    async fn follow(&self, ask: &Ask<'_>, decision: Decision) -> Result<Answer, HobError> {
+        ask.route(decision.name()).await;
+        match decision {
+            Decision::Skill(call) => self.act(ask, call).await,
+            Decision::Several(calls) => self.act_on_all(ask, calls).await,
+            Decision::Which(calls) => Ok(self.ask_which(ask, calls).await),
+            Decision::Retrieve => self.retrieve(ask).await,
+            Decision::Chat => self.chat(ask).await,
+        }
     }
 
     /// Adds what was said to the conversation, in memory and on disk.
@@ -206,11 +218,17 @@ impl Assistant {
         match wanted {
             AnswerMode::Quote => false,
             AnswerMode::Generate => true,
-            AnswerMode::Auto => {
-                let entry = self.models.default_entry(Role::Chat);
-                entry.and_then(|e| self.models.checks().get(&e.fingerprint)).is_some_and(|result| result.passed())
-            }
+            AnswerMode::Auto => self.has_passed_check(None),
         }
+    }
+
+    /// Whether a chat model, or the default one, has shown that it can be trusted to answer.
+    fn has_passed_check(&self, model: Option<&str>) -> bool {
+        let entry = match model {
+            Some(id) => self.models.entry_or_file(id).ok(),
+            None => self.models.default_entry(Role::Chat),
+        };
+        entry.and_then(|e| self.models.checks().get(&e.fingerprint)).is_some_and(|result| result.passed())
     }
 }
 
@@ -229,6 +247,11 @@ impl Ask<'_> {
     /// Sends what the model thinks before it answers.
     async fn think(&self, text: &str) {
         send(self.updates, Update::Delta { reasoning: true, text: text.into() }).await;
+    }
+
+    /// Says what handles the request.
+    async fn route(&self, decision: &str) {
+        self.event(Event::Route { decision: decision.into() }).await;
     }
 
     async fn event(&self, event: Event) {

@@ -53,6 +53,9 @@ pub struct AskOptions {
     pub tools: Vec<ToolSpec>,
     /// Whether the model may, must or must not call one.
     pub tool_choice: ToolChoice,
+    /// Most intents of skills that the model may call for the request; `None` for the setting, which counts once the
+    /// model has passed its check.
+    pub tool_steps: Option<u32>,
     /// Report how likely each token was, with so many alternatives.
     pub logprobs: Option<u8>,
     /// An adapter for this request.

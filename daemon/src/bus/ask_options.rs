@@ -38,6 +38,7 @@ pub fn parse(prompt: &str, options: Dict) -> Result<(String, AskOptions), HobErr
         messages: json("messages", options.string("messages")?, openai::messages)?,
         tools: json("tools", options.string("tools")?, openai::tools)?,
         tool_choice: tool_choice(options.string("tool_choice")?)?,
+        tool_steps: options.number32("tool_steps")?,
         logprobs: logprobs(options.number("logprobs")?)?,
         lora: lora(options.string("lora")?, options.double("lora_scale")?)?,
         priority: priority(&mut options)?,

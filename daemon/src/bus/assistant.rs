@@ -26,7 +26,9 @@ impl AssistantInterface {
     ///
     /// Options of every request: model s, context s ("auto", "index", "none"), answer s ("auto",
     /// "quote", "generate"), folder s, session o, max_tokens u, temperature d, seed t, stop as, route s
-    /// ("auto", "local"), priority s ("interactive", "background"), language s, handle_token s.
+    /// ("auto", "local"), priority s ("interactive", "background"), language s, handle_token s, tool_steps u (0 to
+    /// 16: so many intents of skills the chat model may call where rules alone leave a request open; without it the
+    /// setting answers.tool_steps counts, for a model that has passed its check).
     ///
     /// Options for the chat model, which any of them sends the request to: system s; schema s (JSON
     /// Schema that the answer satisfies); copy_from s (what a schema's `"x-copy": true` strings are

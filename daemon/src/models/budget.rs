@@ -7,6 +7,7 @@ use super::evict::{self, Candidate};
 use super::predict::{self, Need};
 use super::residency::{Models, lock};
 use super::slot::{Loading, ModelHost, Slot};
+use super::turn::Taken;
 use crate::decisions::Deed;
 use crate::error::{HobError, Kind};
 use crate::governor::cgroup::Groups;
@@ -14,9 +15,12 @@ use crate::governor::{Conditions, account, resident_bytes};
 use hob_engine::Role;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// How long a load waits for models that are answering.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it waits before new requests for other models have to wait for it.
+const PATIENCE_FOR_TURN: Duration = Duration::from_secs(3);
 /// How long it waits before it takes a shorter context instead.
 const PATIENCE_FOR_LENGTH: Duration = Duration::from_secs(10);
 /// Contexts are not made shorter than this.
@@ -50,6 +54,34 @@ pub(super) struct Room<'a> {
     pub context: u32,
 }
 
+/// A load that waits for room.
+struct Wait<'a> {
+    models: &'a Models,
+    id: String,
+    begin: Instant,
+    freed: watch::Receiver<u64>,
+    turn: Option<Taken<'a>>,
+}
+
+impl<'a> Wait<'a> {
+    fn begin(models: &'a Models, slot: &Slot) -> Self {
+        let (id, freed) = (slot.entry.id.clone(), models.freed.subscribe());
+        Self { models, id, begin: Instant::now(), freed, turn: None }
+    }
+
+    /// Until room may have become free, or something else is to be done about it.
+    async fn for_room(&mut self) {
+        let waited = self.begin.elapsed();
+        if waited >= PATIENCE_FOR_TURN && self.turn.is_none() {
+            self.turn = self.models.turn.take(&self.id);
+        }
+        let ends = [PATIENCE_FOR_TURN, PATIENCE_FOR_LENGTH, PATIENCE];
+        let until = ends.into_iter().find(|end| *end > waited).unwrap_or(waited);
+        // Late or not, it is looked at again.
+        let _changed = tokio::time::timeout(until - waited, self.freed.changed()).await.is_ok();
+    }
+}
+
 impl Models {
     /// What hob may hold, in bytes.
     pub fn budget(&self) -> u64 {
@@ -78,13 +110,12 @@ impl Models {
     /// Sets room aside for a model: at once, or after unloading others, or when those that answer have ended, or for
     /// a shorter context. What can never fit is refused.
     pub(super) async fn make_room<'a>(&self, slot: &'a Arc<Slot>) -> Result<Room<'a>, HobError> {
-        let begin = Instant::now();
-        let mut freed = self.freed.subscribe();
+        let mut wait = Wait::begin(self, slot);
         let full = self.wanted_context(slot);
         let mut context = self.longest_possible(slot, full)?;
         self.refuse_in_need(slot)?;
         loop {
-            freed.mark_unchanged();
+            wait.freed.mark_unchanged();
             let need = self.measured.need(&slot.entry, context);
             if let Some(loading) = self.set_aside(slot, need) {
                 if context < full {
@@ -95,15 +126,13 @@ impl Models {
             if self.evict_for(slot, need).await {
                 continue;
             }
-            let (waited, shorter) = (begin.elapsed(), context / 2);
+            let (waited, shorter) = (wait.begin.elapsed(), context / 2);
             if waited >= PATIENCE_FOR_LENGTH && shorter >= SHORTEST && slot.entry.role == Role::Chat {
                 context = shorter;
             } else if waited >= PATIENCE {
                 return Err(self.refuse_busy(slot, need));
             } else {
-                let until = if waited < PATIENCE_FOR_LENGTH { PATIENCE_FOR_LENGTH } else { PATIENCE };
-                // Late or not, it is looked at again.
-                let _changed = tokio::time::timeout(until - waited, freed.changed()).await.is_ok();
+                wait.for_room().await;
             }
         }
     }
@@ -116,12 +145,11 @@ impl Models {
             return Err(self.refuse_large(&slot, need, daemon, budget));
         }
         self.refuse_in_need(&slot)?;
-        let begin = Instant::now();
-        let mut freed = self.freed.subscribe();
+        let mut wait = Wait::begin(self, &slot);
         lock(&self.guests).push(slot.clone());
         let reserved = Reserved { models: self, slot: slot.clone() };
         loop {
-            freed.mark_unchanged();
+            wait.freed.mark_unchanged();
             if let Some(loading) = self.set_aside(&slot, need) {
                 loading.keep();
                 return Ok(reserved);
@@ -129,12 +157,10 @@ impl Models {
             if self.evict_for(&slot, need).await {
                 continue;
             }
-            let waited = begin.elapsed();
-            if waited >= PATIENCE {
+            if wait.begin.elapsed() >= PATIENCE {
                 return Err(self.refuse_busy(&slot, need));
             }
-            // Late or not, it is looked at again.
-            let _changed = tokio::time::timeout(PATIENCE - waited, freed.changed()).await.is_ok();
+            wait.for_room().await;
         }
     }
 
@@ -333,6 +359,31 @@ mod tests {
             loads.into_iter().filter_map(|load| load.join().expect("no panic")).collect()
         });
         assert_eq!(begun.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_load_gets_its_turn_though_somebody_always_asks() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let models = Arc::new(models(folder.path(), 1_500 * MIB));
+        let (one, two) = (slot(&models, "one", 900 * MIB), slot(&models, "two", 900 * MIB));
+        models.make_room(&one).await.expect("room").loading.keep();
+        one.seen().state = "loaded";
+        // Two callers, of which one always has begun before the other ends.
+        let callers = [0, 30].map(|offset| {
+            let (models, one) = (models.clone(), one.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(offset)).await;
+                loop {
+                    models.turn.give_way("one").await;
+                    let _answering = Hold::of(one.clone());
+                    tokio::time::sleep(Duration::from_millis(60)).await;
+                }
+            })
+        });
+        let room = models.make_room(&two).await;
+        callers.iter().for_each(tokio::task::JoinHandle::abort);
+        assert!(room.is_ok());
+        assert_eq!(one.seen().state, "unloaded");
     }
 
     #[tokio::test]

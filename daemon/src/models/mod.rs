@@ -16,6 +16,7 @@ pub mod reranker;
 mod residency;
 mod slot;
 pub mod store;
+mod turn;
 
 pub use budget::Reserved;
 pub use residency::{ModelStatus, Models, Residency};

@@ -6,6 +6,7 @@ use super::limits::HostLimits;
 use super::predict::{Measured, Need};
 use super::slot::{Hold, Lease, Loaded, ModelHost, Slot};
 use super::store::Chosen;
+use super::turn::Turn;
 use crate::decisions::{Decisions, Deed};
 use crate::error::{HobError, Kind};
 use crate::governor::psi::Gauge;
@@ -64,6 +65,8 @@ pub struct Models {
     pub(super) guests: Mutex<Vec<Arc<Slot>>>,
     /// Held while room is set aside.
     pub(super) room: Mutex<()>,
+    /// Whose load the requests for other models give way to.
+    pub(super) turn: Turn,
     /// Changes when room may have become free.
     pub(super) freed: Arc<watch::Sender<u64>>,
     /// Memory is so short that contexts are loaded short.
@@ -107,6 +110,7 @@ impl Models {
             decisions,
             guests: Mutex::default(),
             room: Mutex::default(),
+            turn: Turn::default(),
             freed: Arc::new(watch::Sender::new(0)),
             strict: AtomicBool::new(false),
             saving: AtomicBool::new(false),
@@ -208,6 +212,7 @@ impl Models {
     }
 
     async fn lease_slot(&self, slot: Arc<Slot>, role: Role) -> Result<Lease, HobError> {
+        self.turn.give_way(&slot.entry.id).await;
         // Counted before the load, so that nobody evicts it in between.
         let hold = Hold::of(slot);
         let loaded = self.ensure_loaded(hold.slot(), role).await?;

@@ -46,7 +46,8 @@ impl Skills {
         Some(complete)
     }
 
-    fn intent_of(&self, call: &RoutedCall) -> Option<Intent> {
+    /// The declaration of what a call calls; `None` when the skill is gone or may not be called.
+    pub(super) fn intent_of(&self, call: &RoutedCall) -> Option<Intent> {
         let process = self.usable(&call.skill).ok()?;
         process.skill.manifest.intent(&call.intent).cloned()
     }

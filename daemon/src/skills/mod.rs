@@ -14,6 +14,7 @@ pub mod helper;
 mod install;
 mod kept;
 mod late;
+mod offered;
 mod places;
 mod process;
 mod registry;
@@ -31,6 +32,7 @@ pub use call::CallOrigin;
 pub use followup::{Lack, pick};
 pub use install::Installation;
 pub use kept::Kept;
+pub use offered::Offered;
 pub use registry::SkillFolder;
 pub use routing::{Decision, RoutedCall, Routing};
 

@@ -1,6 +1,7 @@
 //! A stand-in for the model host: it speaks the model host's wire, runs no model and writes down what it is asked.
 //!
 //! What it answers is in the question: a last message that is a JSON object is a [`Script`], anything else is said back.
+//! Who may call functions goes by `plan.jsonl` instead, if there is one: a script for each of its turns.
 //! `HOB_STAND_IN` names the folder for its log (`log.jsonl`), and may hold a file `slow-exit` with the milliseconds
 //! that it takes to end after it was told to.
 
@@ -31,8 +32,9 @@ struct Script {
     every_ms: u64,
     /// What is thought before.
     think: String,
-    /// The tool that is called.
+    /// The tool that is called, with these arguments.
     call: String,
+    arguments: Value,
     /// Ends the process instead of the answer.
     die: bool,
     /// Fails so.
@@ -111,7 +113,8 @@ fn loaded(context: u32) -> ModelReply {
 impl Host {
     fn generate(&self, id: u64, spec: &GenerateSpec, context: u32, cancelled: &AtomicBool) {
         let last = spec.messages.last().map_or("", |message| message.content.as_str());
-        let script = serde_json::from_str::<Script>(last)
+        let planned = if spec.tools.is_empty() { None } else { self.planned(spec) };
+        let script = serde_json::from_str::<Script>(planned.as_deref().unwrap_or(last))
             .unwrap_or_else(|_| Script { say: last.chars().take(200).collect(), ..Script::default() });
         let tokens = spec.messages.iter().map(|m| m.content.len()).sum::<usize>() / TOKEN;
         let tokens = u32::try_from(tokens).expect("few enough");
@@ -124,6 +127,13 @@ impl Host {
         };
         self.running.lock().expect("a lock").remove(&id);
         self.finish(id, reply);
+    }
+
+    /// The script of this turn: as many turns went before it as the model has spoken in the conversation.
+    fn planned(&self, spec: &GenerateSpec) -> Option<String> {
+        let plan = std::fs::read_to_string(self.folder.join("plan.jsonl")).ok()?;
+        let turn = spec.messages.iter().filter(|message| message.role == "assistant").count();
+        Some(plan.lines().nth(turn).unwrap_or("{}").to_string())
     }
 
     fn say(&self, id: u64, spec: &GenerateSpec, script: &Script, prompt: u32, cancelled: &AtomicBool) -> ModelReply {
@@ -149,8 +159,11 @@ impl Host {
         }
         let mut finish = Finish::Stop;
         if !script.call.is_empty() {
-            let call =
-                ToolCall { id: "call_1".into(), name: script.call.clone(), arguments: "{\"place\":\"Porto\"}".into() };
+            let arguments = match &script.arguments {
+                Value::Null => json!({"place": "Porto"}),
+                given => given.clone(),
+            };
+            let call = ToolCall { id: "call_1".into(), name: script.call.clone(), arguments: arguments.to_string() };
             self.send(id, ModelReply::ToolCall(call));
             finish = Finish::ToolCalls;
         }

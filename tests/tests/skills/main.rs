@@ -4,6 +4,7 @@
 mod app;
 mod apps;
 mod asking;
+mod by_model;
 mod calendar;
 mod crashing;
 mod events;

@@ -3,6 +3,7 @@
 //! Owns: which part of a request fills which parameter. Must not know: skills, processes, models. Nothing is invented:
 //! a required parameter that the request does not state is reported as missing.
 
+pub mod by_model;
 mod choice;
 mod free;
 mod idiom;
