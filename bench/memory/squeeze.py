@@ -15,7 +15,7 @@ from session import GLib, session
 
 MIB = 2**20
 # hob takes the group's limit as its own, so the model has to fit; the program leaves it too little beside itself.
-LIMIT_MIB, NEED_MIB, PASSES = 1024, 800, 200
+LIMIT_MIB, NEED_MIB, PASSES = 768, 600, 260
 # Seconds in which the program takes its memory, as one does that loads its data.
 PACE = 2.0
 SLOWER, GONE_BYTES, GONE_SECONDS, BACK_SECONDS = 1.3, 60 * MIB, 2.0, 1.5

@@ -23,9 +23,6 @@ pub const SECOND_CONTEXT: u64 = 48 << 20;
 /// Most models whose measures are remembered.
 const REMEMBERED: usize = 256;
 
-/// Bytes for 256 weights in the formats that the processor's kernels lay out anew, by the file's label.
-const LAID_OUT_ANEW: [(&str, u64); 3] = [("Q4_0", 144), ("IQ4_NL", 144), ("Q4_K", 144)];
-
 /// What a model will need.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Need {
@@ -60,15 +57,9 @@ pub fn context(entry: &Entry, wanted: u32) -> u32 {
 /// The estimate by the file alone, for a context of so many tokens.
 pub fn estimate(entry: &Entry, context: u32) -> Need {
     let Ok(header) = &entry.header else { return Need { expected: entry.size + BASE, headroom: 0 } };
-    let table = u64::from(header.vocabulary) * u64::from(header.embedding_length);
-    let laid_out = LAID_OUT_ANEW.iter().find(|(label, _)| header.quantization.starts_with(label));
-    let copy = match (laid_out, entry.role) {
-        // The file's pages stay mapped beside the copy.
-        (Some((_, bytes)), _) => header.parameters.saturating_sub(table) / 256 * bytes,
-        // The embedder computes in a copy of its own.
-        (None, Role::Embedding) if ["F16", "BF16"].contains(&&*header.quantization) => entry.size,
-        (None, _) => 0,
-    };
+    // Weights are held once, mapped or laid out anew; but the embedder computes half precision in a copy of its own.
+    let half = ["F16", "BF16"].contains(&&*header.quantization);
+    let copy = if entry.role == Role::Embedding && half { entry.size } else { 0 };
     let (kv, headroom) = match entry.role {
         Role::Chat => {
             let kv = header.memory_per_token.saturating_mul(context.next_multiple_of(CELLS).into());
@@ -77,7 +68,7 @@ pub fn estimate(entry: &Entry, context: u32) -> Need {
         Role::Embedding | Role::Reranker => (0, 0),
     };
     let compute = u64::from(header.embedding_length) * COMPUTE_PER_WIDTH;
-    let expected = BASE.saturating_add(entry.size).saturating_add(copy.min(entry.size)).saturating_add(kv);
+    let expected = BASE.saturating_add(entry.size).saturating_add(copy).saturating_add(kv);
     Need { expected: expected.saturating_add(compute), headroom }
 }
 

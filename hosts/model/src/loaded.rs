@@ -1,7 +1,7 @@
 //! A model in memory: checks before llama.cpp sees the file, then loads it.
 
 use crate::embed::Weights;
-use crate::logs;
+use crate::{logs, mapped};
 use hob_engine::gguf::{self, Header};
 use hob_engine::{EngineError, LoadSpec, ModelInfo, Role};
 use llama_cpp_2::llama_backend::LlamaBackend;
@@ -52,6 +52,8 @@ impl Loaded {
             let why = logs::take_last_error().unwrap_or_else(|| "it gave no reason".into());
             bad(format!("llama.cpp can't load it ({why}); it may be damaged or too new for this build"))
         })?;
+        // Most formats are laid out anew in memory of their own, and the file's pages would stay beside the copy.
+        mapped::let_go(weights.path());
         let name = header.name.clone().unwrap_or_else(|| file_name(&spec.path));
         Ok(Self { model, header, context, threads, name })
     }

@@ -24,6 +24,7 @@ mod lanes;
 mod load;
 mod loaded;
 mod logs;
+mod mapped;
 mod marked;
 mod measure;
 mod memory;

@@ -15,7 +15,7 @@ use llama_cpp_2::token::LlamaToken;
 use std::time::Instant;
 
 /// Shorter beginnings are evaluated again faster than they are fetched.
-const WORTH: usize = 32;
+const WORTH: usize = 16;
 /// What is worth keeping of a sequence once its request has ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Keep {
