@@ -153,7 +153,8 @@ impl Daemon {
     pub async fn housekeeping(&self) {
         let check = self.assistant.check_new_models(self.check_after);
         let works = || self.models.any_resident();
-        let (look, keep) = (self.governor.look_now_and_then(works), self.steward.run(&self.models, &self.index));
+        let (look, keep) =
+            (self.governor.look_now_and_then(works, self.models.leased()), self.steward.run(&self.models, &self.index));
         let skills = async {
             tokio::join!(
                 self.skills.run_wakes(),

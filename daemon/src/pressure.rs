@@ -15,7 +15,7 @@ const RESIDENT: Duration = Duration::from_millis(500);
 /// The same while they are, in a control group with a limit: a program in it reaches that in less than half a second.
 const LIMITED: Duration = Duration::from_millis(100);
 /// The same while there is little to give back: the kernel's own warning of stalls still comes at once.
-const AT_REST: Duration = Duration::from_secs(30);
+const AT_REST: Duration = Duration::from_secs(60);
 /// For so long after a lease was asked for, something to give back is expected.
 const EXPECTED: Duration = Duration::from_secs(10);
 /// With so much free it is not short of memory yet.

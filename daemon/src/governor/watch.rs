@@ -66,15 +66,18 @@ impl Governor {
         self.change(|now| now.read_sysfs(&self.policy.sysfs, &self.policy.heat));
     }
 
-    /// Looks at the kernel's files, often while `works` and rarely otherwise. Runs until dropped.
-    pub async fn look_now_and_then(&self, works: impl Fn() -> bool) {
-        let mut rested = Duration::ZERO;
+    /// Looks at the kernel's files, often while `works` and rarely otherwise; `begins` changes when work may begin. Runs
+    /// until dropped.
+    pub async fn look_now_and_then(&self, works: impl Fn() -> bool, mut begins: watch::Receiver<u64>) {
+        let mut begun = false;
         loop {
-            let step = self.policy.look_every.min(LOOK_RARELY);
-            tokio::time::sleep(step).await;
-            rested += step;
-            if works() || rested >= LOOK_RARELY {
-                rested = Duration::ZERO;
+            let often = begun || works();
+            let pause = if often { self.policy.look_every.min(LOOK_RARELY) } else { LOOK_RARELY };
+            begun = tokio::select! {
+                () = tokio::time::sleep(pause) => false,
+                Ok(()) = begins.changed(), if !often => true,
+            };
+            if !begun {
                 self.change(|now| {
                     now.read_pressure();
                     now.read_sysfs(&self.policy.sysfs, &self.policy.heat);
@@ -114,7 +117,7 @@ mod tests {
         std::fs::write(zone.join("temp"), "40000\n").expect("written");
         let governor = governor(root.path());
         let mut seen = governor.watch();
-        let look = governor.look_now_and_then(|| true);
+        let look = governor.look_now_and_then(|| true, watch::channel(0).1);
         let script = async {
             std::fs::write(zone.join("temp"), "99000\n").expect("written");
             let hot = seen.wait_for(|now| now.temperature == Some(99.0)).await.expect("open").heat;
