@@ -29,9 +29,12 @@ pub async fn watch(daemon: &Daemon) {
     let (mut last, mut limited, mut wanted): (Option<(Instant, Readings)>, _, Option<Instant>) = (None, false, None);
     let mut critical: Option<Instant> = None;
     let mut leased = daemon.models.leased();
+    // Somebody may have asked for a model before this began.
+    leased.mark_changed();
     let (mut conditions, mut warned) = (daemon.governor.watch(), 0);
     loop {
-        let resident = daemon.models.any_resident() || wanted.is_some_and(|at| at.elapsed() < EXPECTED);
+        let held = daemon.models.any_resident() || daemon.models.any_loading();
+        let resident = held || wanted.is_some_and(|at| at.elapsed() < EXPECTED);
         let pause = match ladder.step() {
             _ if limited && resident => LIMITED,
             Step::Calm if resident => RESIDENT,

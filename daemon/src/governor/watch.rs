@@ -70,6 +70,8 @@ impl Governor {
     /// until dropped.
     pub async fn look_now_and_then(&self, works: impl Fn() -> bool, mut begins: watch::Receiver<u64>) {
         let mut begun = false;
+        // Work may have begun before this did.
+        begins.mark_changed();
         loop {
             let often = begun || works();
             let pause = if often { self.policy.look_every.min(LOOK_RARELY) } else { LOOK_RARELY };
@@ -107,6 +109,22 @@ mod tests {
         governor.set_memory_step(9);
         assert!(seen.has_changed().expect("open"));
         assert_eq!(seen.borrow_and_update().memory_step, 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_began_before_the_first_look_is_not_overlooked() {
+        let root = tempfile::tempdir().expect("a folder");
+        let governor = governor(root.path());
+        let zone = root.path().join("class/thermal/thermal_zone0");
+        std::fs::create_dir_all(&zone).expect("made");
+        std::fs::write(zone.join("temp"), "99000\n").expect("written");
+        let (mut seen, start) = (governor.watch(), tokio::time::Instant::now());
+        // The one beginning was before anybody watched.
+        let begins = watch::Sender::new(1);
+        let look = governor.look_now_and_then(|| false, begins.subscribe());
+        let hot = seen.wait_for(|now| now.temperature == Some(99.0));
+        tokio::select! { () = look => {}, hot = hot => assert!(hot.is_ok()) }
+        assert_eq!(start.elapsed(), Duration::from_secs(10));
     }
 
     #[tokio::test(start_paused = true)]
