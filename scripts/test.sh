@@ -5,18 +5,33 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-step "checking what is needed"
+# stage TEXT: a step whose time is told at the end.
+took=() name=
+stage() {
+    [ -z "$name" ] || took+=("$(printf '%5d s  %s' $((SECONDS - began)) "$name")")
+    name=$1 began=$SECONDS
+    [ -z "$name" ] || step "$name"
+}
+tell_times() {
+    stage ""
+    [ ${#took[@]} = 0 ] || printf '%s\n' "${took[@]}"
+    took=()
+}
+log=$(mktemp)
+trap 'tell_times; rm -f -- "$log"' EXIT
+
+stage "checking what is needed"
 scripts/setup.sh --tests
 for component in fmt clippy; do
     cargo "$component" --version >/dev/null 2>&1 ||
         die "cargo $component is missing; with rustup: rustup component add rustfmt clippy"
 done
-step "the default models, in $(models_folder)"
+stage "the default models, in $(models_folder)"
 scripts/get-models.sh >/dev/null
 HOB_TEST_MODELS=$(models_folder)
 export HOB_TEST_MODELS
 
-step "scripts"
+stage "scripts"
 for script in scripts/*.sh examples/home/Code/*.sh .ci/run; do bash -n "$script"; done
 python=$(find_python)
 "$python" - scripts/*.py bench/*.py bench/*/*.py examples/*.py sdk/python/*.py skills/*/*.py <<'CHECK'
@@ -26,23 +41,24 @@ for path in sys.argv[1:]:
         ast.parse(f.read(), path, feature_version=(3, 9))
 CHECK
 
-step "formatting"
+stage "formatting"
 cargo fmt --all --check
-step "build"
+stage "build"
 HOB_NO_SETUP=1 scripts/build.sh
-step "clippy"
+stage "clippy"
 cargo clippy --release --locked --workspace --all-targets -- -D warnings
-step "documentation"
+stage "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps --quiet
 
-step "the Python library, and the skills written with it"
+stage "the Python library, and the skills written with it"
 for folder in sdk/python/tests skills/*/tests; do "$python" -m unittest discover -q "$folder"; done
 
-step "tests"
-log=$(mktemp)
-trap 'rm -f -- "$log"' EXIT
+stage "building the tests"
+cargo test --release --locked --workspace --no-run
+stage "tests"
 status=0
 cargo test --release --locked --workspace --no-fail-fast 2>&1 | tee "$log" || status=$?
+tell_times
 # "test result: ok. 12 passed; 0 failed; 1 ignored; ..."
 awk '/^test result:/ {
     for (i = 2; i <= NF; i++) {
