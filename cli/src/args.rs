@@ -87,6 +87,7 @@ mod tests {
             "hob ask --quote -",
             "hob ask --system s --lora a.gguf --lora-scale -0.5 --priority background --no-reasoning --verbose x",
             "hob ask --logprobs what is it",
+            "hob ask --tool-steps 2 set a timer",
             "hob ask --logprobs=3 what is it",
             "hob chat",
             "hob chat --model m",

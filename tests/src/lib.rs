@@ -30,11 +30,16 @@ pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The models' folder, or `None` after saying loudly that the test is skipped.
 pub fn models() -> Option<PathBuf> {
-    let folder = std::env::var_os("HOB_TEST_MODELS").map(PathBuf::from).filter(|folder| folder.is_dir());
+    let folder = given_models();
     if folder.is_none() {
         eprintln!("SKIPPED: HOB_TEST_MODELS names no folder with the default models (make models gets them)");
     }
     folder
+}
+
+/// The models' folder, if there is one.
+fn given_models() -> Option<PathBuf> {
+    std::env::var_os("HOB_TEST_MODELS").map(PathBuf::from).filter(|folder| folder.is_dir())
 }
 
 /// Whether a program is there; says loudly that the test is skipped when it is not.

@@ -1,6 +1,6 @@
 //! What routing works out from the built-in skills, made once for all tests of a build: it takes each daemon seconds.
 
-use super::{PATIENCE, Scene, programs};
+use super::{PATIENCE, Scene, given_models, programs};
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ const LEARNED: &str = "learned.bin";
 /// Puts it into the scene's cache. A daemon takes it only if it was made from just what that daemon has.
 pub async fn seed(scene: &Scene) -> Result<()> {
     let (models, to) = (scene.folder().join("data/hob/models"), scene.folder().join("cache").join(ROUTING));
-    let Some(given) = std::env::var_os("HOB_TEST_MODELS").map(PathBuf::from) else { return Ok(()) };
+    let Some(given) = given_models() else { return Ok(()) };
     // With other models, or none, there is nothing to learn from.
     if to.exists() || models.canonicalize().ok() != given.canonicalize().ok() {
         return Ok(());

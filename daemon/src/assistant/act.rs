@@ -42,17 +42,28 @@ impl Assistant {
         let (mut whole, mut done) = (ask.answer("", "skill", "skill"), Vec::new());
         for call in calls {
             let title = call.title.clone();
-            if !done.is_empty() {
-                whole.text.push('\n');
-                ask.delta("\n").await;
-            }
-            let answer = self.act(ask, call).await.map_err(|error| after(&done, &title, error))?;
-            whole.text.push_str(&answer.text);
-            whole.tool_calls.extend(answer.tool_calls);
+            let answer = self.act_next(ask, call, &mut whole).await.map_err(|error| after(&done, &title, error))?;
             whole.usage = answer.usage;
             done.push(title);
         }
         Ok(whole)
+    }
+
+    /// Makes one call of several, whose answer continues the whole one on a line of its own.
+    pub(super) async fn act_next(
+        &self,
+        ask: &Ask<'_>,
+        call: RoutedCall,
+        whole: &mut Answer,
+    ) -> Result<Answer, HobError> {
+        if !whole.text.is_empty() {
+            whole.text.push('\n');
+            ask.delta("\n").await;
+        }
+        let answer = self.act(ask, call).await?;
+        whole.text.push_str(&answer.text);
+        whole.tool_calls.extend_from_slice(&answer.tool_calls);
+        Ok(answer)
     }
 
     async fn confirm(&self, ask: &Ask<'_>, title: &str, call: &ToolCall) -> Result<(), HobError> {

@@ -3,18 +3,19 @@
 //! Owns: when a model is asked at all, how often it may call, what it is told of results, and that a result can't make it
 //! do more than the user allows. Must not know: how intents are routed, how arguments are read.
 //!
-//! The rules come first, since they answer in milliseconds and are never wrong about a date. A model is asked when a call
-//! lacks something or several intents would do, and only one that has passed its check, unless the caller says otherwise.
-//! It sees the best few intents and no others. A result is data: once there is one, what changes anything is
+//! The rules come first, since they answer in milliseconds and read a date better than a small model does. A model is asked
+//! when a call lacks something or several intents would do, and only one that has passed its check, unless the caller says
+//! otherwise. It sees the best few intents and no others. A result is data: once there is one, what changes anything is
 //! confirmed by the user, unless the same intent was called before the result was there.
 
 use super::generate::{Generated, Sink, message};
 use super::verify::Verifier;
-use super::{Answer, Ask, Assistant, ContextMode, Event, ToolCall, Usage};
+use super::{Answer, Ask, Assistant, Event, ToolCall, Usage};
 use crate::error::{HobError, Kind};
 use crate::skills::{Decision, Offered, RoutedCall};
 use hob_engine::{GenerateSpec, Message, Persist, ToolChoice};
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 /// Intents that a model chooses from.
 const OFFERED: usize = 5;
@@ -37,26 +38,20 @@ struct Row<'a> {
     failed: Option<HobError>,
 }
 
-/// How a turn of the model's ended.
-enum Turn {
-    /// It called something, and may go on.
-    Called,
-    /// Nothing more is to be done.
-    Over,
-}
-
 impl Assistant {
     /// Lets the model carry out what the rules left open. `None` when it may not, or calls nothing.
     pub(super) async fn by_model(&self, ask: &Ask<'_>, decision: &Decision) -> Result<Option<Answer>, HobError> {
-        let plain = ask.options.context == ContextMode::Auto && ask.options.for_the_model().is_none();
-        let calls = self.calls_allowed(ask);
-        if calls == 0 || !plain || !is_open(decision) {
+        // Only a request that was routed can be open.
+        if !is_open(decision) {
+            return Ok(None);
+        }
+        let most = self.calls_allowed(ask);
+        if most == 0 {
             return Ok(None);
         }
         let offered = self.skills.offered(ask.prompt, OFFERED).await?;
         let mut row = Row::begin(ask, &offered);
         loop {
-            let left = calls - row.called.len().min(calls);
             let made = match self.generate(ask.options.model.as_deref(), row.spec(self, ask), Sink::Silent).await {
                 Ok(made) => made,
                 Err(error) if error.kind == Kind::Cancelled => return Err(error),
@@ -70,10 +65,11 @@ impl Assistant {
                 self.conclude(ask, &mut row, &made).await;
                 break;
             }
-            if matches!(self.take_turn(ask, &mut row, made, left).await?, Turn::Over) {
+            if self.take_turn(ask, &mut row, made, most).await?.is_break() {
                 break;
             }
         }
+        row.whole.usage.total_ms = ask.elapsed_ms();
         match row.failed {
             Some(error) if row.whole.tool_calls.is_empty() => Err(error),
             _ if row.whole.text.is_empty() => Ok(None),
@@ -91,34 +87,34 @@ impl Assistant {
         steps as usize
     }
 
-    /// Makes the calls of one turn.
+    /// Makes the calls of one turn, as long as there are no more than `most` in all; whether the model may go on.
     async fn take_turn(
         &self,
         ask: &Ask<'_>,
         row: &mut Row<'_>,
         made: Generated,
-        left: usize,
-    ) -> Result<Turn, HobError> {
+        most: usize,
+    ) -> Result<ControlFlow<()>, HobError> {
         row.messages.push(Message { tool_calls: made.calls.clone(), ..message("assistant", made.text) });
-        for (number, call) in made.calls.into_iter().enumerate() {
-            if number >= left {
+        for call in made.calls {
+            if row.called.len() >= most {
                 let notice = "The model wanted to go on; it may not call more for one request.";
                 ask.event(Event::Notice { text: notice.into() }).await;
-                return Ok(Turn::Over);
+                return Ok(ControlFlow::Break(()));
             }
             if !row.called.insert((call.name.clone(), call.arguments.clone())) {
-                return Ok(Turn::Over);
+                return Ok(ControlFlow::Break(()));
             }
             let told = match row.offered.iter().find(|offered| offered.tool.name == call.name) {
                 None => format!("there is no function {}", call.name),
                 Some(offered) => match self.take_step(ask, row, offered, &call.arguments).await? {
                     Some(told) => told,
-                    None => return Ok(Turn::Over),
+                    None => return Ok(ControlFlow::Break(())),
                 },
             };
             row.messages.push(Message { tool_call_id: Some(call.id), ..message("tool", cut(&told)) });
         }
-        Ok(Turn::Called)
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Makes one call; what the model is told of it, or `None` when the user has to say something first.
@@ -133,19 +129,12 @@ impl Assistant {
             ask.route("skill").await;
         }
         let mut call = offered.call(ask.prompt, arguments);
-        let is_open = !call.missing.is_empty();
         call.needs_confirmation |= !row.is_free(offered, &call);
-        if !row.whole.text.is_empty() {
-            row.whole.text.push('\n');
-            ask.delta("\n").await;
-        }
-        match self.act(ask, call).await {
+        match self.act_next(ask, call, &mut row.whole).await {
             Ok(answer) => {
-                row.whole.text.push_str(&answer.text);
                 row.whole.finish_reason = answer.finish_reason;
-                let told = answer.tool_calls.first().map(|call| call.result.clone());
-                row.whole.tool_calls.extend(answer.tool_calls);
-                Ok(told.filter(|_| !is_open))
+                // Nothing was called where the user is asked for something.
+                Ok(answer.tool_calls.into_iter().next().map(|call| call.result))
             }
             // The user's no is no reason to try something else.
             Err(error) if matches!(error.kind, Kind::Confirmation | Kind::Cancelled) => Err(error),

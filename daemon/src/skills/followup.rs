@@ -6,7 +6,7 @@ use super::router::text::{fold, language, words};
 use super::routing::annotated;
 use super::slots::{self, Wanted};
 use super::{RoutedCall, Skills};
-use hob_sdk::manifest::{Example, Intent};
+use hob_sdk::manifest::Intent;
 
 /// An argument that a call can't do without.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +30,7 @@ impl Skills {
     pub fn complete(&self, call: &RoutedCall, reply: &str) -> Option<RoutedCall> {
         let intent = self.intent_of(call)?;
         let name = call.missing.first()?;
-        let examples: Vec<Example> = intent.examples.values().flatten().cloned().collect();
-        let examples = annotated(&examples);
+        let examples = annotated(&intent);
         let (language, now) = (language(reply).unwrap_or("en"), jiff::ZonedDateTime::now());
         let value = slots::reply(reply, language, &now, (&intent.parameters, name), &examples)?;
         let mut complete = call.clone();

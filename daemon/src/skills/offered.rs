@@ -9,7 +9,7 @@ use super::slots::by_model;
 use super::{RoutedCall, Skills};
 use crate::error::HobError;
 use hob_engine::ToolSpec;
-use hob_sdk::manifest::{Example, Intent, Risk};
+use hob_sdk::manifest::{Intent, Risk};
 use serde_json::{Map, Value};
 
 /// An intent that a model may call.
@@ -47,10 +47,9 @@ impl Offered {
     pub fn call(&self, request: &str, arguments: &str) -> RoutedCall {
         // What is no object states nothing.
         let written: Map<String, Value> = serde_json::from_str(arguments).unwrap_or_default();
-        let examples: Vec<Example> = self.intent.examples.values().flatten().cloned().collect();
         let now = jiff::ZonedDateTime::now();
         let said = (request, language(request).unwrap_or("en"));
-        let read = by_model::read(written, said, &now, &self.intent.parameters, &annotated(&examples));
+        let read = by_model::read(written, said, &now, &self.intent.parameters, &annotated(&self.intent));
         RoutedCall { arguments: read.arguments, missing: read.missing, ..self.call.clone() }
     }
 }

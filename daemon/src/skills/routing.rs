@@ -8,7 +8,7 @@ use super::router::{self, Outcome};
 use super::{Skills, needs_confirmation, several, slots};
 use crate::error::HobError;
 use crate::models::embedder;
-use hob_sdk::manifest::Example;
+use hob_sdk::manifest::{Example, Intent};
 use serde_json::{Map, Value};
 
 /// Longest text that is routed, in bytes: a command is short, a letter is not one.
@@ -134,9 +134,7 @@ impl Skills {
         let manifest = &process.skill.manifest;
         let intent = manifest.intent(name)?;
         let language = router::text::language(text).unwrap_or("en");
-        let examples: Vec<Example> = intent.examples.values().flatten().cloned().collect();
-        let filled =
-            slots::fill(text, language, &jiff::ZonedDateTime::now(), &intent.parameters, &annotated(&examples));
+        let filled = slots::fill(text, language, &jiff::ZonedDateTime::now(), &intent.parameters, &annotated(intent));
         Some(RoutedCall {
             skill: manifest.id.clone(),
             intent: intent.name.clone(),
@@ -163,7 +161,9 @@ impl Skills {
     }
 }
 
-pub(super) fn annotated(examples: &[Example]) -> Vec<slots::Annotated> {
+/// An intent's examples of all languages, as arguments are looked for by them.
+pub(super) fn annotated(intent: &Intent) -> Vec<slots::Annotated> {
     let slots = |e: &Example| e.slots.iter().map(|s| (s.name.clone(), s.start..s.end)).collect();
-    examples.iter().map(|e| slots::Annotated { text: e.text.clone(), slots: slots(e) }).collect()
+    let examples = intent.examples.values().flatten();
+    examples.map(|e| slots::Annotated { text: e.text.clone(), slots: slots(e) }).collect()
 }

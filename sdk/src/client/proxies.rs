@@ -16,7 +16,8 @@ pub trait Assistant {
     /// "quote", "generate"), `folder s`, `max_tokens u`, `temperature d`, `seed t`, `schema s` (JSON Schema), `stop as`,
     /// `priority s` ("interactive", "background"), `copy_from s`, `messages s` and `tools s` (JSON arrays as in OpenAI's
     /// chat interface), `tool_choice s` ("auto", "required", "none"), `logprobs u`, `lora s`, `lora_scale d`,
-    /// `tool_steps u` (intents that the model may call), `language s`, `handle_token s`. The interface's documentation says which of them go together.
+    /// `tool_steps u` (intents that the model may call), `language s`, `handle_token s`. The interface's documentation says
+    /// which of them go together.
     async fn ask(&self, prompt: &str, options: &Options) -> Result<OwnedObjectPath>;
 
     /// The same, waiting for the whole answer: its text, and the details that `Answer` describes.
