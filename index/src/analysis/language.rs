@@ -7,10 +7,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
 
+use foldhash::fast::RandomState;
 use tantivy::tokenizer::{self, StopWordFilter, TextAnalyzer, TokenStream};
 use whatlang::{Detector, Lang};
 
-use super::words::{Words, unspaced};
+use super::words::unspaced;
 
 /// Most bytes of a text that are looked at to find its language.
 const SAMPLE: usize = 4_000;
@@ -60,15 +61,15 @@ static TABLE: &[Row] = rows![
     "yi" Yid; "zu" Zul;
 ];
 
-/// Two chains per language: running text and code.
-static CHAINS: [[OnceLock<TextAnalyzer>; 2]; 128] = [const { [const { OnceLock::new() }; 2] }; 128];
+/// One chain per language.
+static CHAINS: [OnceLock<TextAnalyzer>; 128] = [const { OnceLock::new() }; 128];
 
 impl Language {
     /// English, which also stands for Latin text of unknown language.
     pub const ENGLISH: Language = Language(0);
 
     /// Stands for names: Chinese has no stems and no stop words here, and its bigrams serve names too.
-    pub(super) const NAMES: Language = Language(18);
+    pub(crate) const NAMES: Language = Language(18);
 
     /// The ISO 639-1 code.
     pub fn code(self) -> &'static str {
@@ -92,9 +93,10 @@ impl Language {
         TABLE[usize::from(self.0)].lang
     }
 
-    pub(super) fn analyzer(self, code: bool) -> TextAnalyzer {
+    /// What becomes of a single word.
+    pub(super) fn chain(self) -> TextAnalyzer {
         let row = &TABLE[usize::from(self.0)];
-        CHAINS[usize::from(self.0)][usize::from(code)].get_or_init(|| super::analyzer(row.stemming, code)).clone()
+        CHAINS[usize::from(self.0)].get_or_init(|| super::chain(row.stemming)).clone()
     }
 }
 
@@ -183,6 +185,9 @@ fn weigh(words: &[String], mut hits: Vec<(usize, Language)>, guessed: Language, 
 /// Chinese, Japanese and Korean by their characters, which count more than letters: one of them is
 /// as much as half a word.
 fn by_script(text: &str) -> Option<Language> {
+    if text.is_ascii() {
+        return None;
+    }
     let (mut han, mut kana, mut hangul, mut other) = (0usize, 0usize, 0usize, 0usize);
     for c in text.chars() {
         match u32::from(c) {
@@ -208,11 +213,10 @@ fn by_script(text: &str) -> Option<Language> {
 }
 
 fn lower_words(text: &str) -> Vec<String> {
-    let mut chain = TextAnalyzer::builder(Words { code: false }).filter(tokenizer::LowerCaser).build();
     let mut words = Vec::new();
-    chain.token_stream(text).process(&mut |token| {
-        if token.text.chars().all(char::is_alphabetic) {
-            words.push(token.text.clone());
+    super::words::cut(text, false, &mut |_, word| {
+        if word.chars().all(char::is_alphabetic) {
+            words.push(word.to_lowercase());
         }
     });
     words
@@ -255,7 +259,7 @@ fn stop_words(words: &[String], allowed: impl Fn(Language) -> bool) -> Vec<(usiz
 
 thread_local! {
     /// Which of [`PROBES`] list a word, as bits: asking the filters is slow, and most words come again.
-    static SEEN: RefCell<HashMap<Box<str>, u32>> = RefCell::default();
+    static SEEN: RefCell<HashMap<Box<str>, u32, RandomState>> = RefCell::default();
 }
 
 static PROBES: LazyLock<Vec<Probe>> = LazyLock::new(|| {

@@ -4,17 +4,19 @@
 //! Owns everything that both sides of the lexical index must agree on. Must not know the index
 //! itself: it gets the languages that are present as an argument.
 
+mod known;
 mod language;
 mod words;
 
+pub(crate) use known::forget;
 pub use language::{Language, detect, detect_query};
 pub(crate) use words::unspaced as is_unspaced;
 
 use std::ops::Range;
 
-use tantivy::tokenizer::{AsciiFoldingFilter, LowerCaser, RemoveLongFilter, Stemmer, StopWordFilter, TextAnalyzer};
-
-use words::Words;
+use tantivy::tokenizer::{
+    AsciiFoldingFilter, LowerCaser, RawTokenizer, RemoveLongFilter, Stemmer, StopWordFilter, TextAnalyzer,
+};
 
 /// Words longer than this many bytes are data, not language (hashes, base64), and are not indexed.
 const LONGEST_WORD: usize = 64;
@@ -47,22 +49,27 @@ pub struct QueryTerm {
 
 /// The tokens of running text.
 pub fn tokens(text: &str, language: Language) -> Vec<Token> {
-    run(language.analyzer(false), text)
+    collect(text, language, false)
 }
 
 /// The tokens of source code: identifiers whole and in their parts.
 pub fn code_tokens(text: &str, language: Language) -> Vec<Token> {
-    run(language.analyzer(true), text)
+    collect(text, language, true)
 }
 
 /// The words of a name, which has no stem and no stop words.
 pub fn names(text: &str) -> Vec<Token> {
-    run(Language::NAMES.analyzer(false), text)
+    collect(text, Language::NAMES, false)
 }
 
 /// The tokens of a passage of the given kind of document.
 pub fn tokens_of_kind(text: &str, language: Language, kind: &str) -> Vec<Token> {
     if kind == "code" { code_tokens(text, language) } else { tokens(text, language) }
+}
+
+/// Gives `out` the tokens of a passage of the given kind of document, without their places.
+pub fn each_of_kind(text: &str, language: Language, kind: &str, mut out: impl FnMut(&str)) {
+    known::each(text, language, kind == "code", |_, token| out(token));
 }
 
 /// The words of a query, each with its stems in its own language and in all that are `present` in
@@ -120,19 +127,15 @@ fn push_term(terms: &mut Vec<QueryTerm>, term: QueryTerm) {
     }
 }
 
-fn run(mut analyzer: TextAnalyzer, text: &str) -> Vec<Token> {
-    let mut out = Vec::new();
-    analyzer.token_stream(text).process(&mut |token| {
-        if !token.text.is_empty() {
-            out.push(Token { text: token.text.clone(), range: token.offset_from..token.offset_to });
-        }
-    });
+fn collect(text: &str, language: Language, code: bool) -> Vec<Token> {
+    let mut out = Vec::with_capacity(text.len() / 6);
+    known::each(text, language, code, |range, token| out.push(Token { text: token.to_owned(), range }));
     out
 }
 
-/// Builds the chain of filters of one language.
-fn analyzer(stemming: Option<tantivy::tokenizer::Language>, code: bool) -> TextAnalyzer {
-    let mut chain = TextAnalyzer::builder(Words { code })
+/// Builds the chain of filters of one language, which takes a word at a time.
+fn chain(stemming: Option<tantivy::tokenizer::Language>) -> TextAnalyzer {
+    let mut chain = TextAnalyzer::builder(RawTokenizer::default())
         .filter(RemoveLongFilter::limit(LONGEST_WORD))
         .filter(LowerCaser)
         .dynamic();

@@ -1,48 +1,8 @@
-//! Cuts text into words by script: the tokenizer under all language chains.
+//! Cuts text into words by script, before any language's chain of filters.
 //!
 //! Must not know languages: what a word's stem or a stop word is comes later in the chain.
 
 use std::ops::Range;
-use std::vec::IntoIter;
-
-use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
-
-/// The tokenizer; with `code` identifiers are also given in their parts.
-#[derive(Clone, Default)]
-pub(super) struct Words {
-    pub(super) code: bool,
-}
-
-/// The words of one text.
-pub(super) struct WordStream {
-    words: IntoIter<(Range<usize>, String)>,
-    token: Token,
-}
-
-impl Tokenizer for Words {
-    type TokenStream<'a> = WordStream;
-
-    fn token_stream<'a>(&'a mut self, text: &'a str) -> WordStream {
-        WordStream { words: cut(text, self.code).into_iter(), token: Token::default() }
-    }
-}
-
-impl TokenStream for WordStream {
-    fn advance(&mut self) -> bool {
-        let Some((range, text)) = self.words.next() else { return false };
-        self.token.position = self.token.position.wrapping_add(1);
-        (self.token.offset_from, self.token.offset_to, self.token.text) = (range.start, range.end, text);
-        true
-    }
-
-    fn token(&self) -> &Token {
-        &self.token
-    }
-
-    fn token_mut(&mut self) -> &mut Token {
-        &mut self.token
-    }
-}
 
 /// What a character does to the word it stands in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,13 +47,19 @@ fn joins(c: char) -> bool {
         | 0x0670 | 0x06D6..=0x06ED | 0x0900..=0x0DFF | 0x0F18..=0x0FBC | 0x200C | 0x200D)
 }
 
-fn cut(text: &str, code: bool) -> Vec<(Range<usize>, String)> {
-    let mut out = Vec::with_capacity(text.len() / 6);
+/// Gives `out` each word with its place in bytes; with `code` identifiers are also given in their parts.
+pub(super) fn cut(text: &str, code: bool, out: &mut impl FnMut(Range<usize>, &str)) {
     let mut rest = text.char_indices().peekable();
     while let Some(&(start, c)) = rest.peek() {
         let kind = class(c, false);
         if kind == Class::Other {
             rest.next();
+            continue;
+        }
+        if let Some(end) = plain_word(text, start).filter(|_| !code) {
+            out(start..end, &text[start..end]);
+            // All of them are single bytes.
+            rest.nth(end - start - 1);
             continue;
         }
         let mut end = start;
@@ -106,12 +72,22 @@ fn cut(text: &str, code: bool) -> Vec<(Range<usize>, String)> {
         }
         let range = start..end;
         match kind {
-            Class::Unspaced => bigrams(text, range, &mut out),
-            _ if code => identifier(text, range, &mut out),
-            _ => word(text, range, &mut out),
+            Class::Unspaced => bigrams(text, range, out),
+            _ if code => identifier(text, range, out),
+            _ => word(text, range, out),
         }
     }
-    out
+}
+
+/// The end of a word at `start` that is nothing but ASCII letters and digits: most words are, and the rules for all others
+/// cost more than everything else here.
+fn plain_word(text: &str, start: usize) -> Option<usize> {
+    let length = text.as_bytes()[start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let end = start + length;
+    let next = text.as_bytes().get(end).map(|&byte| char::from(byte));
+    let ends_plainly = next.is_none_or(|next| next.is_ascii() && !decimal_point(text, end, next));
+    // A single letter may belong to an apostrophe.
+    (length > 1 && ends_plainly).then_some(end)
 }
 
 /// A dot or comma between two digits.
@@ -123,7 +99,7 @@ fn decimal_point(text: &str, at: usize, c: char) -> bool {
         && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)
 }
 
-fn word(text: &str, range: Range<usize>, out: &mut Vec<(Range<usize>, String)>) {
+fn word(text: &str, range: Range<usize>, out: &mut impl FnMut(Range<usize>, &str)) {
     let raw = &text[range.clone()];
     if raw.contains(['.', ',']) {
         return number(raw, range.start, out);
@@ -132,8 +108,10 @@ fn word(text: &str, range: Range<usize>, out: &mut Vec<(Range<usize>, String)>) 
     if raw.len() == 1 && raw.as_bytes()[0].is_ascii_alphabetic() && beside_apostrophe(text, &range) {
         return;
     }
-    let plain = if raw.is_ascii() { raw.to_owned() } else { raw.chars().filter(|&c| !droppable(c)).collect() };
-    out.push((range, plain));
+    if raw.contains(droppable) {
+        return out(range, &raw.replace(droppable, ""));
+    }
+    out(range, raw);
 }
 
 /// Accents written apart from their letter, soft hyphens and joiners: folded away.
@@ -153,36 +131,36 @@ fn beside_apostrophe(text: &str, range: &Range<usize>) -> bool {
 }
 
 /// "1,000" and "1.000" are one thousand, "3,5" is "3.5"; dates, versions and addresses fall apart.
-fn number(raw: &str, start: usize, out: &mut Vec<(Range<usize>, String)>) {
+fn number(raw: &str, start: usize, out: &mut impl FnMut(Range<usize>, &str)) {
     let groups: Vec<&str> = raw.split(['.', ',']).collect();
     let whole = start..start + raw.len();
     let thousands = groups[1..].iter().all(|g| g.len() == 3) && groups[0].len() <= 3;
     if thousands && groups.iter().all(|g| g.bytes().all(|b| b.is_ascii_digit())) {
-        return out.push((whole, groups.concat()));
+        return out(whole, &groups.concat());
     }
     if groups.len() == 2 {
-        return out.push((whole, groups.join(".")));
+        return out(whole, &groups.join("."));
     }
     let mut at = start;
     for group in groups {
-        out.push((at..at + group.len(), group.to_owned()));
+        out(at..at + group.len(), group);
         at += group.len() + 1;
     }
 }
 
-fn bigrams(text: &str, range: Range<usize>, out: &mut Vec<(Range<usize>, String)>) {
+fn bigrams(text: &str, range: Range<usize>, out: &mut impl FnMut(Range<usize>, &str)) {
     let starts: Vec<usize> = text[range.clone()].char_indices().map(|(i, _)| range.start + i).collect();
     if starts.len() == 1 {
-        return out.push((range.clone(), text[range].to_owned()));
+        return out(range.clone(), &text[range]);
     }
     for (i, &from) in starts.iter().enumerate().take(starts.len() - 1) {
         let to = starts.get(i + 2).copied().unwrap_or(range.end);
-        out.push((from..to, text[from..to].to_owned()));
+        out(from..to, &text[from..to]);
     }
 }
 
 /// An identifier whole, and its parts when it has several: `parseHttp` is parse and Http too.
-fn identifier(text: &str, range: Range<usize>, out: &mut Vec<(Range<usize>, String)>) {
+fn identifier(text: &str, range: Range<usize>, out: &mut impl FnMut(Range<usize>, &str)) {
     let raw = &text[range.clone()];
     let trimmed = raw.trim_matches('_');
     if trimmed.is_empty() {
@@ -193,9 +171,9 @@ fn identifier(text: &str, range: Range<usize>, out: &mut Vec<(Range<usize>, Stri
     if parts.len() < 2 {
         return word(text, start..start + trimmed.len(), out);
     }
-    out.push((start..start + trimmed.len(), trimmed.to_owned()));
+    out(start..start + trimmed.len(), trimmed);
     for part in parts {
-        out.push((start + part.start..start + part.end, trimmed[part].to_owned()));
+        out(start + part.start..start + part.end, &trimmed[part]);
     }
 }
 

@@ -9,6 +9,7 @@
 
 use super::Shared;
 use super::read::Text;
+use crate::analysis;
 use crate::lexical::IndexedDocument;
 use crate::scan::Stamp;
 use crate::state::{Changes, FileRecord, Intent, SkipRecord, storage};
@@ -254,6 +255,7 @@ impl Writer {
         self.commit()?;
         self.warm = false;
         self.shared.lexical().release_writer()?;
+        analysis::forget();
         self.shared.state.flush()
     }
 
@@ -356,8 +358,8 @@ impl Writer {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::IndexOptions;
     use crate::types::{Document, Embedder, EmbedderInfo, ExtractError, Extractor, Urgency};
-    use crate::{IndexOptions, analysis};
 
     struct Unused;
     impl Extractor for Unused {

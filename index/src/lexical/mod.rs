@@ -16,7 +16,7 @@ pub(crate) mod upkeep;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, UserOperation};
 use tantivy::schema::Field;
 use tantivy::{Index, IndexReader, IndexWriter, TantivyDocument, Term};
 
@@ -27,6 +27,10 @@ use schema::Fields;
 
 /// Memory of the writer; it is freed by [`Lexical::release_writer`].
 const WRITER_BYTES: usize = 20_000_000;
+/// Passages handed to the writer at once.
+const TOGETHER: usize = 64;
+/// The kind of what is no code, whatever the document is.
+const TEXT: &str = "text";
 /// A segment with a larger share of removed passages is written anew.
 const MOST_DEAD: f32 = 0.3;
 
@@ -150,30 +154,31 @@ impl Lexical {
         let path = utf8(document.path)?;
         // An item's path is made of names that no user knows.
         let place = if crate::items::is_item(document.path) { String::new() } else { path_words(path) };
-        let place = words(&place, document.lang);
-        let title = words(document.title, document.lang);
-        let author = joined(&analysis::names(document.author));
+        let f = &self.fields;
+        // What is the same in each passage.
+        let mut common = TantivyDocument::new();
+        common.add_text(f.path, path);
+        for folder in document.path.ancestors().filter_map(Path::to_str) {
+            common.add_text(f.folder, folder);
+        }
+        common.add_text(f.kind, document.kind);
+        common.add_text(f.lang, document.lang.code());
+        common.add_text(f.title_text, document.title);
+        common.add_i64(f.mtime, document.mtime);
+        common.add_text(f.ext, place::extension(document.path));
+        common.add_i64(f.date, document.date.unwrap_or(document.mtime));
+        common.add_u64(f.aside, u64::from(place::is_aside(document.path)));
+        if !document.author.is_empty() {
+            common.add_text(f.author_text, document.author);
+            add_words(&mut common, f.author, &words(document.author, Language::NAMES, TEXT));
+        }
+        add_words(&mut common, f.title, &words(document.title, document.lang, TEXT));
+        add_words(&mut common, f.place, &words(&place, document.lang, TEXT));
         let mut guard = self.writer()?;
         let writer = self.opened(&mut guard)?;
-        for (id, chunk) in document.chunks {
-            let f = &self.fields;
-            let mut doc = TantivyDocument::new();
+        let passage = |(id, chunk): &(ChunkId, Chunk)| {
+            let mut doc = common.clone();
             doc.add_u64(f.id, *id);
-            doc.add_text(f.path, path);
-            for folder in document.path.ancestors().filter_map(Path::to_str) {
-                doc.add_text(f.folder, folder);
-            }
-            doc.add_text(f.kind, document.kind);
-            doc.add_text(f.lang, document.lang.code());
-            doc.add_text(f.title_text, document.title);
-            doc.add_i64(f.mtime, document.mtime);
-            doc.add_text(f.ext, place::extension(document.path));
-            doc.add_i64(f.date, document.date.unwrap_or(document.mtime));
-            doc.add_u64(f.aside, u64::from(place::is_aside(document.path)));
-            if !document.author.is_empty() {
-                doc.add_text(f.author_text, document.author);
-                add_words(&mut doc, f.author, &author);
-            }
             doc.add_text(f.text, &chunk.text);
             doc.add_text(f.heading_text, &chunk.heading);
             doc.add_u64(f.line, u64::from(chunk.line));
@@ -181,12 +186,13 @@ impl Lexical {
             if let Some(place) = &chunk.place {
                 doc.add_text(f.spot, place);
             }
-            let body = analysis::tokens_of_kind(&chunk.text, document.lang, document.kind);
-            add_words(&mut doc, f.body, &joined(&body));
-            add_words(&mut doc, f.heading, &words(&chunk.heading, document.lang));
-            add_words(&mut doc, f.title, &title);
-            add_words(&mut doc, f.place, &place);
-            writer.add_document(doc).map_err(|e| self.failed(&e))?;
+            add_words(&mut doc, f.body, &words(&chunk.text, document.lang, document.kind));
+            add_words(&mut doc, f.heading, &words(&chunk.heading, document.lang, TEXT));
+            UserOperation::Add(doc)
+        };
+        // Handed over by themselves, each would wake the writer's thread.
+        for some in document.chunks.chunks(TOGETHER) {
+            writer.run(some.iter().map(passage)).map_err(|e| self.failed(&e))?;
         }
         Ok(())
     }
@@ -250,7 +256,7 @@ impl Lexical {
         if slot.is_none() {
             let options = IndexWriterOptions::builder()
                 .memory_budget_per_thread(WRITER_BYTES)
-                .num_worker_threads(1)
+                .num_worker_threads(2)
                 .num_merge_threads(1)
                 .build();
             let writer: IndexWriter = self.index.writer_with_options(options).map_err(|e| self.failed(&e))?;
@@ -289,12 +295,10 @@ fn path_words(path: &str) -> String {
 }
 
 /// The words of a text as one text; empty without any.
-fn words(text: &str, lang: Language) -> String {
-    joined(&analysis::tokens(text, lang))
-}
-
-fn joined(tokens: &[analysis::Token]) -> String {
-    ready::joined(tokens.iter().map(|token| token.text.as_str()))
+fn words(text: &str, lang: Language, kind: &str) -> String {
+    let mut words = String::with_capacity(text.len());
+    analysis::each_of_kind(text, lang, kind, |word| ready::push(&mut words, word));
+    words
 }
 
 /// Adds words to a field; a field without any is left out.

@@ -4,8 +4,8 @@ use tantivy::schema::{
     FAST, Field, INDEXED, IndexRecordOption, STORED, STRING, Schema, SchemaBuilder, TextFieldIndexing, TextOptions,
 };
 
-/// Version of schema and analysis together; another one on disk means indexing everything again.
-pub(super) const VERSION: u32 = 3;
+/// Version of schema, analysis and compression together; another one on disk means indexing everything again.
+pub(super) const VERSION: u32 = 4;
 
 /// Handles of the fields.
 #[derive(Clone, Copy)]

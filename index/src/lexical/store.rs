@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tantivy::directory::MmapDirectory;
-use tantivy::{Index, IndexReader, ReloadPolicy};
+use tantivy::store::{Compressor, ZstdCompressor};
+use tantivy::{Index, IndexReader, IndexSettings, ReloadPolicy};
 
 use super::{schema, storage};
 use crate::types::IndexError;
@@ -59,10 +60,15 @@ pub(super) fn existing(dir: &Path) -> tantivy::Result<Index> {
 fn create(dir: &Path) -> Result<Index, IndexError> {
     fs::create_dir_all(dir).map_err(|e| storage(dir, &e))?;
     let directory = MmapDirectory::open(dir).map_err(|e| storage(dir, &e))?;
-    let index =
-        Index::create(directory, schema::schema(), tantivy::IndexSettings::default()).map_err(|e| storage(dir, &e))?;
+    let index = Index::create(directory, schema::schema(), settings()).map_err(|e| storage(dir, &e))?;
     fs::write(dir.join(VERSION_FILE), format!("{}\n", schema::VERSION)).map_err(|e| storage(dir, &e))?;
     Ok(index)
+}
+
+/// The passages' texts are most of an index. At its quickest zstd makes them a quarter smaller than LZ4 does.
+fn settings() -> IndexSettings {
+    let quickest = ZstdCompressor { compression_level: Some(1) };
+    IndexSettings { docstore_compression: Compressor::Zstd(quickest), ..IndexSettings::default() }
 }
 
 /// Keeps the broken index for a look, in place of an older broken one.
