@@ -22,7 +22,7 @@ const TITLE_BOOST: f32 = 0.2;
 const PLACE_BOOST: f32 = 0.1;
 
 impl Lexical {
-    /// The best `limit` passages by BM25, best first.
+    /// The best `limit` passages by BM25, best first; of equal ones the one that was indexed first.
     pub fn top(&self, terms: &[QueryTerm], filter: &Filter, limit: usize) -> Result<Vec<Match>, IndexError> {
         if terms.is_empty() || limit == 0 {
             return Ok(Vec::new());
@@ -32,10 +32,11 @@ impl Lexical {
         let run = || -> tantivy::Result<Vec<Match>> {
             let found = searcher.search(&query, &TopDocs::with_limit(limit).order_by_score())?;
             let columns = Columns::of(&searcher)?;
-            Ok(found
-                .into_iter()
-                .filter_map(|(score, at)| columns.get(at).map(|(id, facts)| Match { id, score, facts }))
-                .collect())
+            let known = |(score, at)| columns.get(at).map(|(id, facts)| Match { id, score, facts });
+            let mut matches: Vec<Match> = found.into_iter().filter_map(known).collect();
+            // Which segment a passage is in is chance.
+            matches.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+            Ok(matches)
         };
         run().map_err(|e| self.failed(&e))
     }

@@ -1,17 +1,19 @@
 //! Following changes as they happen.
 //!
-//! Owns: which folders the kernel watches for us, and waiting until a path has come to rest.
+//! Owns: which folders are watched, and waiting until a path has come to rest.
 //! Must not know: what a change means; it only names paths to look at.
 //!
 //! Each wanted folder is watched by itself, not the whole tree below an added one: folders that are
 //! ignored cost nothing then, and links are never followed.
 
+mod kernel;
+
 use crate::indexer::progress::Progress;
 use crate::indexer::queue::Queue;
 use crate::scan;
-use notify::event::{AccessKind, AccessMode, CreateKind, EventKind, ModifyKind};
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
-use std::collections::{BTreeSet, HashMap};
+use kernel::{Kernel, Number, Told};
+use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -23,6 +25,7 @@ const QUIET: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// More unsettled paths than this become a look at everything.
 const CAPACITY: usize = 8_192;
+const ENDED: &str = "watching folders has ended, so changes are found every 10 minutes only; restart hobd";
 
 #[derive(Clone, Copy)]
 struct Times {
@@ -119,39 +122,29 @@ impl Settling {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn handle(&self, event: notify::Result<Event>) {
-        let event = match event {
-            Ok(event) => event,
-            Err(error) => {
-                tracing::warn!(%error, "watching folders: looking at everything");
+    fn handle(&self, told: Told) {
+        // An added folder may be hidden: its own going away counts. So does a new one that may be a mail folder.
+        let (path, moved) = match told {
+            Told::Changed(path) => (path, false),
+            Told::Moved(path) => (path, true),
+            Told::Lost => {
+                self.overflows.fetch_add(1, Ordering::Relaxed);
+                tracing::info!("the kernel's event queue overflowed: looking at everything");
+                return self.note(PathBuf::from("/"));
+            }
+            Told::Ended(error) => {
+                tracing::warn!(%error, "watching folders has ended: looking at everything");
                 return self.note(PathBuf::from("/"));
             }
         };
-        if event.need_rescan() {
-            self.overflows.fetch_add(1, Ordering::Relaxed);
-            tracing::info!("the kernel's event queue overflowed: looking at everything");
-            return self.note(PathBuf::from("/"));
-        }
-        let reading = matches!(event.kind, EventKind::Access(k) if k != AccessKind::Close(AccessMode::Write));
-        if reading {
-            return;
-        }
-        // An added folder may be hidden: its own going away counts.
-        // So does a new one that may be a mail folder.
-        let moved = matches!(
-            event.kind,
-            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) | EventKind::Create(CreateKind::Folder)
-        );
-        for path in event.paths {
-            let Some(name) = path.file_name().map(|n| n.to_string_lossy()) else { continue };
-            if scan::is_control_file(&name) {
-                // What it decides about is its folder.
-                if let Some(parent) = path.parent() {
-                    self.note(parent.to_path_buf());
-                }
-            } else if !name.starts_with('.') || moved {
-                self.note(path);
+        let Some(name) = path.file_name().map(|n| n.to_string_lossy()) else { return };
+        if scan::is_control_file(&name) {
+            // What it decides about is its folder.
+            if let Some(parent) = path.parent() {
+                self.note(parent.to_path_buf());
             }
+        } else if !name.starts_with('.') || moved {
+            self.note(path);
         }
     }
 }
@@ -162,53 +155,53 @@ impl Times {
     }
 }
 
-/// The kernel's watches. Owned by the indexer's thread.
+/// The watched folders. Owned by the indexer's thread.
 pub(crate) struct Watches {
-    watcher: Option<RecommendedWatcher>,
-    dirs: BTreeSet<PathBuf>,
+    kernel: Option<Kernel>,
+    dirs: BTreeMap<PathBuf, Number>,
     trouble: Option<String>,
 }
 
 impl Watches {
     /// Starts watching; events go to `settling`.
     pub(crate) fn new(settling: Arc<Settling>) -> Watches {
-        match notify::recommended_watcher(move |event| settling.handle(event)) {
-            Ok(watcher) => Watches { watcher: Some(watcher), dirs: BTreeSet::new(), trouble: None },
-            Err(error) => {
-                let trouble = Some(explain(&error));
-                Watches { watcher: None, dirs: BTreeSet::new(), trouble }
-            }
-        }
+        let (kernel, trouble) = match Kernel::start(move |told| settling.handle(told)) {
+            Ok(kernel) => (Some(kernel), None),
+            Err(error) => (None, Some(explain(&error))),
+        };
+        Watches { kernel, dirs: BTreeMap::new(), trouble }
     }
 
     /// Why some folders are not watched; then they have to be walked now and again.
     pub(crate) fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+        let ended = self.kernel.as_ref().is_some_and(Kernel::has_ended);
+        ended.then_some(ENDED).or(self.trouble.as_deref())
     }
 
     /// Everything is about to be walked: what could not be watched is tried again.
     pub(crate) fn forgive(&mut self) {
-        if self.watcher.is_some() {
+        if self.kernel.is_some() {
             self.trouble = None;
         }
     }
 
     /// Watches the entries of `dir`. Harmless when it is watched already.
     pub(crate) fn add(&mut self, dir: &Path) {
-        let Some(watcher) = &mut self.watcher else { return };
-        match watcher.watch(dir, RecursiveMode::NonRecursive) {
-            Ok(()) => {
-                self.dirs.insert(dir.to_path_buf());
+        let Some(kernel) = &self.kernel else { return };
+        match kernel.add(dir) {
+            Ok(number) => {
+                // Another folder had this name, and has gone elsewhere with its watch.
+                let other = self.dirs.insert(dir.to_path_buf(), number).filter(|other| *other != number);
+                other.into_iter().for_each(|other| kernel.remove(other, dir));
             }
             // Gone or closed to us: the walk says so where it matters.
-            Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => {}
+            Err(error) if is_walks_business(&error) => {}
+            Err(error) if self.trouble.is_some() => {
+                tracing::debug!(%error, dir = %dir.display(), "can't watch a folder")
+            }
             Err(error) => {
-                let io_denied =
-                    matches!(&error.kind, notify::ErrorKind::Io(e) if e.kind() == std::io::ErrorKind::PermissionDenied);
-                if !io_denied && self.trouble.is_none() {
-                    tracing::warn!(%error, dir = %dir.display(), "can't watch a folder");
-                    self.trouble = Some(explain(&error));
-                }
+                tracing::warn!(%error, dir = %dir.display(), "can't watch a folder");
+                self.trouble = Some(explain(&error));
             }
         }
     }
@@ -216,23 +209,25 @@ impl Watches {
     /// Ends watching what lies at or below `at`, but for those that `keep` accepts.
     pub(crate) fn retain(&mut self, at: &Path, keep: impl Fn(&Path) -> bool) {
         // Paths sort by component, so what lies below `at` is one run.
-        let below = self.dirs.range(at.to_path_buf()..).take_while(|dir| dir.starts_with(at));
-        let ended: Vec<PathBuf> = below.filter(|dir| !keep(dir)).cloned().collect();
+        let below = self.dirs.range(at.to_path_buf()..).take_while(|(dir, _)| dir.starts_with(at));
+        let ended: Vec<PathBuf> = below.map(|(dir, _)| dir).filter(|dir| !keep(dir)).cloned().collect();
         for dir in ended {
-            self.dirs.remove(&dir);
-            if let Some(watcher) = &mut self.watcher {
-                // A folder that is gone has taken its watch with it.
-                if let Err(error) = watcher.unwatch(&dir) {
-                    tracing::debug!(%error, "ending a watch");
-                }
+            if let (Some(number), Some(kernel)) = (self.dirs.remove(&dir), &self.kernel) {
+                kernel.remove(number, &dir);
             }
         }
     }
 }
 
-fn explain(error: &notify::Error) -> String {
-    match error.kind {
-        notify::ErrorKind::MaxFilesWatch => {
+fn is_walks_business(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    matches!(error.kind(), NotFound | NotADirectory | PermissionDenied)
+}
+
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        // What the kernel says when the user's watches are used up.
+        io::ErrorKind::StorageFull => {
             "the system's limit of watched folders is used up, so changes are found every 10 minutes only; \
              raise it with: sudo sysctl fs.inotify.max_user_watches=524288"
                 .to_owned()
@@ -247,11 +242,11 @@ mod tests {
     use super::*;
     use crate::indexer::queue::Next;
 
-    fn event(kind: EventKind, path: &str) -> notify::Result<Event> {
-        Ok(Event::new(kind).add_path(path.into()))
+    fn changed(path: &str) -> Told {
+        Told::Changed(path.into())
     }
 
-    fn settle(events: Vec<notify::Result<Event>>) -> Vec<PathBuf> {
+    fn settle(events: Vec<Told>) -> Vec<PathBuf> {
         let progress = Arc::new(Progress::default());
         let queue = Queue::new(progress.clone());
         let settling = Settling::new(progress.clone());
@@ -273,19 +268,16 @@ mod tests {
     }
 
     #[test]
-    fn writes_are_told_once_and_reads_never() {
-        let modify = EventKind::Modify(ModifyKind::Any);
-        let read = EventKind::Access(AccessKind::Open(AccessMode::Any));
-        let told = settle(vec![event(modify, "/a"), event(modify, "/a"), event(read, "/b"), event(modify, "/.c")]);
-        assert_eq!(told, [PathBuf::from("/a")]);
+    fn writes_are_told_once_and_hidden_files_only_when_they_move() {
+        let told = settle(vec![changed("/a"), changed("/a"), changed("/.c"), Told::Moved("/.d".into())]);
+        assert_eq!(told, [PathBuf::from("/a"), PathBuf::from("/.d")]);
     }
 
     #[test]
     fn an_ignore_file_is_about_its_folder_and_an_overflow_about_everything() {
-        let modify = EventKind::Modify(ModifyKind::Any);
-        assert_eq!(settle(vec![event(modify, "/d/.gitignore")]), [PathBuf::from("/d")]);
-        let overflow = Ok(Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan));
-        assert_eq!(settle(vec![overflow]), [PathBuf::from("/")]);
+        assert_eq!(settle(vec![changed("/d/.gitignore")]), [PathBuf::from("/d")]);
+        assert_eq!(settle(vec![Told::Lost]), [PathBuf::from("/")]);
+        assert_eq!(settle(vec![Told::Ended(io::ErrorKind::Other.into())]), [PathBuf::from("/")]);
     }
 
     #[test]
@@ -297,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_user_is_told_which_limit_to_raise() {
-        let error = notify::Error::new(notify::ErrorKind::MaxFilesWatch);
+        let error = io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());
         assert!(explain(&error).contains("max_user_watches"));
     }
 }
