@@ -203,6 +203,19 @@ def revision():
     return done.stdout.strip() or "unknown"
 
 
+def rows_of(rows):
+    """Markdown of rows (what, hob, peer, ratio, goal, met), `met` being whether it is."""
+    lines = ["| what | hob | peer | ratio | goal | met |", "|---|---|---|---|---|---|"]
+    met = {True: "yes", False: "**no**"}
+    return lines + ["| " + " | ".join([*map(str, row[:-1]), met[row[-1]]]) + " |" for row in rows]
+
+
+def show(rows):
+    """Print rows as a table; end the program with 1 when a goal is missed."""
+    print("\n".join(rows_of(rows)))
+    raise SystemExit(0 if all(row[-1] for row in rows) else 1)
+
+
 def write_result(name, title, arguments, lines, command=None, shown=False):
     """Print the lines, unless they were shown, and write bench/results/NAME.md with what is needed to repeat them."""
     if not shown:

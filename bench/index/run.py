@@ -12,7 +12,6 @@ import argparse
 import collections
 import contextlib
 import importlib
-import inspect
 import os
 import pathlib
 import shutil
@@ -24,7 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 import retrieval  # noqa: E402  (the path must be known first)
 import session as bench  # noqa: E402
-from session import GLib, percentile, session, spread, table, write_result  # noqa: E402
+from session import GLib, percentile, rows_of, session, spread, table, write_result  # noqa: E402
 
 FOUND_WITHIN, CHANGED, LOOKS = 1.0, 10_000, 30
 WATCHED, AT_REST, BUSY_SHARE = 100_000, 60, 0.001
@@ -73,7 +72,7 @@ def processor(pid):
 
 
 def row(what, value, goal, met, peer="", ratio=""):
-    return (what, value, peer, ratio, goal, "yes" if met else "no")
+    return (what, value, peer, ratio, goal, met)
 
 
 def watch(quick):
@@ -205,21 +204,13 @@ def shares(quick):
 
 
 def beside(name):
-    """The rows of another file of this folder, in its own words."""
-    def scenario(quick):
-        run = importlib.import_module(name).run
-        return list(run(quick) if inspect.signature(run).parameters else run())
-    return scenario
-
-
-def printed(rows):
-    lines = ["| what | hob | peer | ratio | goal | met |", "|---|---|---|---|---|---|"]
-    return lines + ["| " + " | ".join(str(cell) for cell in one) + " |" for one in rows]
+    """The rows of another file of this folder."""
+    return lambda quick: importlib.import_module(name).run(quick)
 
 
 def main():
     scenarios = {"watch": watch, "changes": changes, "idle": idle, "shares": shares}
-    scenarios.update({name: beside(name) for name in ("mixed", "latency") if (HERE / f"{name}.py").is_file()})
+    scenarios.update({name: beside(name) for name in ("mixed", "latency")})
     parser = argparse.ArgumentParser(description="The index against its promises.")
     parser.add_argument("scenario", nargs="*", choices=[*scenarios, []])
     parser.add_argument("--quick", action="store_true")
@@ -229,7 +220,7 @@ def main():
     lines = []
     for name in a.scenario or scenarios:
         begin = os.getloadavg()[0]
-        part = [f"## {name.capitalize()}", "", *printed(scenarios[name](a.quick)), "", f"Load at the beginning: {begin:.1f}.", ""]
+        part = [f"## {name.capitalize()}", "", *rows_of(scenarios[name](a.quick)), "", f"Load at the beginning: {begin:.1f}.", ""]
         print("\n".join(part), flush=True)
         lines += part
     if not a.scenario and not a.quick:
