@@ -70,7 +70,8 @@ pub(crate) fn run(shared: &Arc<Shared>, mut watches: Watches) {
     while !shared.queue.stopping() {
         match Indexer::start(shared.clone(), watches) {
             Ok(mut indexer) => return indexer.run(),
-            Err((error, unused)) => {
+            Err(failed) => {
+                let (error, unused) = *failed;
                 tracing::error!(%error, "the index can't be read; trying again");
                 shared.notice("state", Some(&shared.dir), error.to_string());
                 watches = unused;
@@ -81,19 +82,19 @@ pub(crate) fn run(shared: &Arc<Shared>, mut watches: Watches) {
 }
 
 impl Indexer {
-    fn start(shared: Arc<Shared>, watches: Watches) -> Result<Indexer, (IndexError, Watches)> {
+    fn start(shared: Arc<Shared>, watches: Watches) -> Result<Indexer, Box<(IndexError, Watches)>> {
         let mut writer = match Writer::new(shared.clone()) {
             Ok(writer) => writer,
-            Err(error) => return Err((error, watches)),
+            Err(error) => return Err(Box::new((error, watches))),
         };
         match writer.recover() {
             Ok(paths) => paths.into_iter().for_each(|path| shared.queue.push(path)),
-            Err(error) => return Err((error, watches)),
+            Err(error) => return Err(Box::new((error, watches))),
         }
         shared.clear_notice("state");
         let ahead = match Ahead::start(shared.extractor.clone(), shared.limits) {
             Ok(ahead) => ahead,
-            Err(error) => return Err((storage(&shared.dir, error), watches)),
+            Err(error) => return Err(Box::new((storage(&shared.dir, error), watches))),
         };
         let retries = Retries::new(shared.retry_after);
         let indexer = Indexer {
