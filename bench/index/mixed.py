@@ -15,6 +15,7 @@ import base64
 import pathlib
 import random
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -256,24 +257,20 @@ def compare(name, make, count, rounds):
             own.append(with_hob(tree, marks))
             peer.append(with_recoll(tree, marks))
     ratios = sorted(other[0] / one[0] for one, other in zip(own, peer))
-    ratio, missed = middle(ratios), max(len(one[1]) for one in own)
-    seconds, peer_seconds = middle([one[0] for one in own]), middle([one[0] for one in peer])
+    ratio, missed = statistics.median(ratios), max(len(one[1]) for one in own)
+    seconds, peer_seconds = statistics.median([one[0] for one in own]), statistics.median([one[0] for one in peer])
     lost = max(len(one[1]) for one in peer)
     found = f"{missed} and {lost} of {len(marks)} marks not found, {own[-1][2]} files skipped"
     rows = [(f"{name} tree of {count}, files/s ({found})", f"{count / seconds:.0f}", f"recoll {count / peer_seconds:.0f}",
              f"{ratio:.1f}x ({ratios[0]:.1f} to {ratios[-1]:.1f})", f">= {GOALS[name]:.0f}x",
              ratio >= GOALS[name] and not missed)]
     if name == "text":
-        sizes, peer_size = sorted(one[3] for one in own), middle([one[2] for one in peer])
-        share = middle(sizes) / peer_size
-        rows.append((f"{name} tree, index size", f"{middle(sizes) / 1e6:.1f} MB", f"recoll {peer_size / 1e6:.1f} MB",
+        sizes, peer_size = sorted(one[3] for one in own), statistics.median([one[2] for one in peer])
+        share = statistics.median(sizes) / peer_size
+        rows.append((f"{name} tree, index size", f"{statistics.median(sizes) / 1e6:.1f} MB", f"recoll {peer_size / 1e6:.1f} MB",
                      f"{share:.2f}x ({sizes[0] / peer_size:.2f} to {sizes[-1] / peer_size:.2f})",
                      f"<= {GOALS['size']}x", share <= GOALS["size"]))
     return rows
-
-
-def middle(values):
-    return sorted(values)[len(values) // 2]
 
 
 def run(quick=False):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The index against its promises, and beside other indexers: watching, many changes, rest, quality while embeddings come.
 
-    run.py [--quick] [SCENARIO...]      watch, changes, idle, shares, and where their files are there: mixed, latency
+    run.py [--quick] [SCENARIO...]      watch, changes, idle, shares, mixed, latency
 
 Owns: these scenarios and the result's file. Each gives rows (what, hob, peer, ratio, goal, met); `mixed.py` and
 `latency.py` beside this file give theirs by `run(quick)`. Only a whole run that is not quick writes
@@ -11,17 +11,17 @@ bench/results/index.md. A missed goal is a figure and no failure; a lost file is
 import argparse
 import collections
 import contextlib
-import importlib
 import os
 import pathlib
-import shutil
 import sys
 import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
-import retrieval  # noqa: E402  (the path must be known first)
+import latency  # noqa: E402  (the path must be known first)
+import mixed  # noqa: E402
+import retrieval  # noqa: E402
 import session as bench  # noqa: E402
 from session import GLib, percentile, rows_of, session, spread, table, write_result  # noqa: E402
 
@@ -203,20 +203,13 @@ def shares(quick):
     return rows
 
 
-def beside(name):
-    """The rows of another file of this folder."""
-    return lambda quick: importlib.import_module(name).run(quick)
-
-
 def main():
-    scenarios = {"watch": watch, "changes": changes, "idle": idle, "shares": shares}
-    scenarios.update({name: beside(name) for name in ("mixed", "latency")})
+    scenarios = {"watch": watch, "changes": changes, "idle": idle, "shares": shares, "mixed": mixed.run,
+                 "latency": latency.run}
     parser = argparse.ArgumentParser(description="The index against its promises.")
     parser.add_argument("scenario", nargs="*", choices=[*scenarios, []])
     parser.add_argument("--quick", action="store_true")
     a = parser.parse_args()
-    if not shutil.which("recollindex"):
-        print("recoll is not installed, so its rows are missing (Debian: recollcmd)", file=sys.stderr)
     lines = []
     for name in a.scenario or scenarios:
         begin = os.getloadavg()[0]

@@ -25,8 +25,10 @@ use crate::types::{Chunk, ChunkId, IndexError};
 pub use filter::Filter;
 use schema::Fields;
 
-/// Memory of the writer; it is freed by [`Lexical::release_writer`].
+/// Memory of each of the writer's threads; it is freed by [`Lexical::release_writer`].
 const WRITER_BYTES: usize = 20_000_000;
+/// At the end of a batch there is nothing to do but to write it out.
+const WRITER_THREADS: usize = 2;
 /// Passages handed to the writer at once.
 const TOGETHER: usize = 64;
 /// The kind of what is no code, whatever the document is.
@@ -256,7 +258,7 @@ impl Lexical {
         if slot.is_none() {
             let options = IndexWriterOptions::builder()
                 .memory_budget_per_thread(WRITER_BYTES)
-                .num_worker_threads(2)
+                .num_worker_threads(WRITER_THREADS)
                 .num_merge_threads(1)
                 .build();
             let writer: IndexWriter = self.index.writer_with_options(options).map_err(|e| self.failed(&e))?;

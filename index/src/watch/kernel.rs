@@ -82,17 +82,24 @@ impl Kernel {
             return;
         }
         folders.remove(&number.0);
-        self.shared.end(number.0);
+        // A folder that is gone has taken its watch with it.
+        if let Err(error) = inotify::remove_watch(&self.shared.queue, number.0) {
+            tracing::debug!(%error, "ending a watch");
+        }
     }
 }
 
 impl Drop for Kernel {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::Release);
-        // The end of a watch is an event too, and wakes the reader.
-        let some = self.shared.folders().keys().next().copied();
-        let Some(number) = some.or_else(|| inotify::add_watch(&self.shared.queue, "/", wanted()).ok()) else { return };
-        self.shared.end(number);
+        // The end of a watch is an event too, and wakes the reader. Not every number that is known still has one: what the
+        // kernel said of its end may have been lost.
+        let ends = |number| inotify::remove_watch(&self.shared.queue, number).is_ok();
+        let other = || inotify::add_watch(&self.shared.queue, "/", wanted()).is_ok_and(ends);
+        let woken = self.shared.folders().keys().copied().any(ends) || other();
+        if !woken {
+            return tracing::debug!("the thread that follows changes sleeps on");
+        }
         if self.reader.take().is_some_and(|reader| reader.join().is_err()) {
             tracing::error!("the thread that follows changes ended in a panic");
         }
@@ -136,13 +143,6 @@ impl Shared {
         let moves = ReadFlags::MOVED_FROM | ReadFlags::MOVED_TO | ReadFlags::MOVE_SELF;
         let is_moved = says.intersects(goes | moves) || says.contains(ReadFlags::CREATE | ReadFlags::ISDIR);
         Some(if is_moved { Told::Moved(path) } else { Told::Changed(path) })
-    }
-
-    fn end(&self, number: i32) {
-        // A folder that is gone has taken its watch with it.
-        if let Err(error) = inotify::remove_watch(&self.queue, number) {
-            tracing::debug!(%error, "ending a watch");
-        }
     }
 
     fn folders(&self) -> MutexGuard<'_, HashMap<i32, PathBuf>> {
@@ -208,6 +208,14 @@ mod tests {
         fs::create_dir(new.join("b")).unwrap();
         drop(kernel);
         assert!(told.recv().is_err(), "what is removed tells nothing, and the thread ends with its owner");
+    }
+
+    #[test]
+    fn the_thread_ends_though_the_end_of_a_watch_was_never_heard_of() {
+        let (kernel, told) = start();
+        kernel.shared.folders().insert(7_777, PathBuf::from("/gone"));
+        drop(kernel);
+        assert!(told.recv().is_err());
     }
 
     #[test]
