@@ -115,6 +115,14 @@ impl Scene {
         Ok(path)
     }
 
+    /// The kernel's files, for the setting `policy.procfs`, of this machine with nobody else waiting for a processor:
+    /// what other tests do must not count as somebody's use of the machine.
+    pub fn calm_procfs(&self) -> Result<PathBuf> {
+        self.write("proc/pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n")?;
+        let meminfo = self.write("proc/meminfo", std::fs::read("/proc/meminfo")?)?;
+        Ok(meminfo.parent().context("a parent")?.to_path_buf())
+    }
+
     /// Starts the daemon and waits until it owns its name.
     pub async fn start_daemon(&mut self) -> Result<()> {
         seeded::seed(self).await?;

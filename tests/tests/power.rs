@@ -17,7 +17,10 @@ async fn scene() -> (Scene, StandIn) {
         |scene| {
             let sys = scene.folder().join("home/sys");
             std::fs::create_dir_all(&sys)?;
-            Ok(format!("threads = 8\n[policy]\nlook_every_seconds = 1\nsysfs = \"{}\"\n", sys.display()))
+            let (sys, proc) = (sys.display(), scene.calm_procfs()?);
+            let policy =
+                format!("[policy]\nlook_every_seconds = 1\nsysfs = \"{sys}\"\nprocfs = \"{}\"\n", proc.display());
+            Ok(format!("threads = 8\n{policy}"))
         },
         |scene| vec![("DBUS_SYSTEM_BUS_ADDRESS".into(), scene.address.clone())],
     )

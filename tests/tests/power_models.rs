@@ -18,8 +18,9 @@ async fn scene(models: &Path) -> Scene {
     let sys = scene.folder().join("home/sys");
     std::fs::create_dir_all(&sys).expect("made");
     let settings = format!(
-        "[models]\ncheck_after_seconds = 86400\nthreads = 2\n[policy]\nlook_every_seconds = 1\nsysfs = \"{}\"\n",
-        sys.display()
+        "[models]\ncheck_after_seconds = 86400\nthreads = 2\n[policy]\nlook_every_seconds = 1\nsysfs = \"{}\"\nprocfs = \"{}\"\n",
+        sys.display(),
+        scene.calm_procfs().expect("written").display()
     );
     std::fs::write(scene.folder().join("config/hob/hob.toml"), settings).expect("written");
     let system = vec![("DBUS_SYSTEM_BUS_ADDRESS".to_string(), scene.address.clone())];

@@ -137,20 +137,20 @@ impl Conditions {
         self.cpu_pressure.is_some_and(|share| share >= BUSY_CPU)
     }
 
-    /// The kernel's figures about memory and processor, read now; all else is as by default.
-    pub fn read() -> Self {
+    /// The kernel's figures about memory and processor below `procfs`, read now; all else is as by default.
+    pub fn read(procfs: &Path) -> Self {
         let mut now = Self::default();
-        now.read_pressure();
+        now.read_pressure(procfs);
         now
     }
 
     /// Brings the figures about memory and processor up to date.
-    pub fn read_pressure(&mut self) {
-        let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    pub fn read_pressure(&mut self, procfs: &Path) {
+        let meminfo = std::fs::read_to_string(procfs.join("meminfo")).unwrap_or_default();
         self.memory_available = meminfo_bytes(&meminfo, "MemAvailable:");
         self.memory_total = meminfo_bytes(&meminfo, "MemTotal:");
-        self.memory_pressure = pressure("memory");
-        self.cpu_pressure = pressure("cpu");
+        self.memory_pressure = pressure(procfs, "memory");
+        self.cpu_pressure = pressure(procfs, "cpu");
     }
 
     /// Brings heat, and without UPower the battery, up to date. Files that vanish count as not there.

@@ -18,13 +18,15 @@ pub use conditions::{BUSY_CPU, BatteryWarning, Conditions, Heat, PowerSource};
 pub use policy::{Limits, Policy, Rule, figures};
 pub use watch::Governor;
 
+use std::path::Path;
+
 fn meminfo_bytes(text: &str, key: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(key));
     line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
-fn pressure(what: &str) -> Option<f64> {
-    parse_pressure(&std::fs::read_to_string(format!("/proc/pressure/{what}")).ok()?, "some")
+fn pressure(procfs: &Path, what: &str) -> Option<f64> {
+    parse_pressure(&std::fs::read_to_string(procfs.join("pressure").join(what)).ok()?, "some")
 }
 
 /// The `avg10` of the line of `who` waits: "some" or "full" (kernel documentation: accounting/psi).

@@ -26,7 +26,7 @@ pub struct Policy {
     pub look_every: Duration,
     /// Where the kernel's files about power and heat are.
     pub sysfs: PathBuf,
-    /// Where the kernel's files about memory are.
+    /// Where the kernel's files about memory and who waits for a processor are.
     pub procfs: PathBuf,
 }
 

@@ -20,7 +20,7 @@ pub struct Governor {
 impl Governor {
     /// Reads what the kernel says now.
     pub fn new(policy: Policy) -> Self {
-        let mut now = Conditions::read();
+        let mut now = Conditions::read(&policy.procfs);
         now.read_sysfs(&policy.sysfs, &policy.heat);
         Self { policy, conditions: watch::Sender::new(now) }
     }
@@ -33,7 +33,7 @@ impl Governor {
     /// The conditions as they were told last, with memory and processor as they are now.
     pub fn now(&self) -> Conditions {
         let mut now = self.conditions.borrow().clone();
-        now.read_pressure();
+        now.read_pressure(&self.policy.procfs);
         now
     }
 
@@ -81,7 +81,7 @@ impl Governor {
             };
             if !begun {
                 self.change(|now| {
-                    now.read_pressure();
+                    now.read_pressure(&self.policy.procfs);
                     now.read_sysfs(&self.policy.sysfs, &self.policy.heat);
                 });
             }

@@ -85,7 +85,11 @@ impl<'a> Wait<'a> {
 impl Models {
     /// What hob may hold, in bytes.
     pub fn budget(&self) -> u64 {
-        let machine = if self.how.budget > 0 { self.how.budget } else { Conditions::read().memory_total / 2 };
+        let machine = if self.how.budget > 0 {
+            self.how.budget
+        } else {
+            Conditions::read(std::path::Path::new("/proc")).memory_total / 2
+        };
         Groups::read().limit().map_or(machine, |limit| machine.min(limit))
     }
 

@@ -30,7 +30,7 @@ pub struct PolicySettings {
     pub look_every_seconds: Spanned<u64>,
     /// Where the kernel's files about power and heat are.
     pub sysfs: Spanned<PathBuf>,
-    /// Where the kernel's files about memory are.
+    /// Where the kernel's files about memory and who waits for a processor are.
     pub procfs: Spanned<PathBuf>,
 }
 

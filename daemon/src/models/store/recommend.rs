@@ -21,7 +21,7 @@ impl Machine {
     /// This one.
     pub fn look(budget: u64) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { memory: Conditions::read().memory_total, budget, cores }
+        Self { memory: Conditions::read(std::path::Path::new("/proc")).memory_total, budget, cores }
     }
 }
 
