@@ -119,9 +119,14 @@ impl<'m> Chat<'m> {
     pub fn serve(&mut self, other: impl Fn(&ModelRequest, &LlamaVocab<'_>) -> ModelReply) {
         loop {
             let patience = self.patience();
-            let Some(jobs) = self.wire.take(patience) else { break };
+            let Some(mut jobs) = self.wire.take(patience) else { break };
             if jobs.is_empty() {
                 self.tidy(patience);
+            } else if !patience.is_zero() {
+                // Whoever asks at the same moment shares the first step.
+                self.threads.begin(Instant::now());
+                let Some(more) = self.wire.take(Duration::ZERO) else { break };
+                jobs.extend(more);
             }
             for job in jobs {
                 match &*job.body {

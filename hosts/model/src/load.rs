@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(20);
 /// Looks that must agree before others count as busy: who only runs for a moment takes no core from us.
 const LOOKS: usize = 4;
-/// Time between them where there is none to wait for more: after a pause.
+/// After a pause there is none to wait for more, so they come at once, this far apart. One that finds nobody is enough;
+/// several who ask at the same moment take up to twenty milliseconds to do so.
 const MOMENT: Duration = Duration::from_micros(500);
+const LOOKS_AT_ONCE: usize = 40;
 /// After a pause of this length they start anew. A step beside busy processes can take long, so it is no pause.
 const STALE: Duration = Duration::from_secs(3);
 /// How long the time that others got is counted before it is believed; the kernel counts it in hundredths of a second.
@@ -125,7 +127,7 @@ fn parse_own(stat: &str) -> Option<u64> {
 /// The least of a few looks in quick succession; one that finds nobody is enough.
 fn steady(mut look: impl FnMut() -> u32) -> u32 {
     let mut least = look();
-    for _ in 1..LOOKS {
+    for _ in 1..LOOKS_AT_ONCE {
         if least == 0 {
             break;
         }

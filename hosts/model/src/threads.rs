@@ -110,6 +110,11 @@ impl Threads {
         self.load.rest();
     }
 
+    /// There is something to do again: looks who else works. Takes some milliseconds where others do.
+    pub fn begin(&mut self, now: Instant) {
+        self.load.look(now, self.last);
+    }
+
     /// Others want the cores too.
     pub fn is_busy(&self) -> bool {
         self.load.others() > 0
