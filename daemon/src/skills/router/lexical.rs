@@ -18,7 +18,7 @@ impl Rarity {
     /// Counts a text's features.
     pub fn add(&mut self, text: &str) {
         self.texts += 1;
-        for feature in features(text) {
+        for feature in sorted(features(&words(text))) {
             *self.holders.entry(feature).or_default() += 1;
         }
     }
@@ -29,8 +29,17 @@ impl Rarity {
             let holders = self.holders.get(&feature).copied().unwrap_or(0);
             (feature, (1.0 + (self.texts as f32 + 1.0) / (holders as f32 + 1.0)).ln())
         };
-        unit(features(text).into_iter().map(weigh).collect())
+        unit(sorted(features(&words(text))).into_iter().map(weigh).collect())
     }
+}
+
+/// A text's features and which of its words stand side by side, all of the same weight, as a unit vector: for whoever
+/// learns what each of them tells.
+pub fn plain(text: &str) -> Sparse {
+    let words = words(text);
+    let mut found = features(&words);
+    neighbours(&words, &mut found);
+    unit(sorted(found).into_iter().map(|feature| (feature, 1.0)).collect())
 }
 
 /// The mean of several vectors, at unit length again.
@@ -98,8 +107,7 @@ fn unit(mut vector: Sparse) -> Sparse {
 }
 
 /// Hashes of the text's words, of the 3- and 4-grams inside them, and of neighbours in scripts without spaces.
-fn features(text: &str) -> Vec<u32> {
-    let words = words(text);
+fn features(words: &[Word]) -> Vec<u32> {
     let mut found = Vec::with_capacity(words.len() * 8);
     for (n, word) in words.iter().enumerate() {
         found.push(hash(0, &word.folded));
@@ -111,9 +119,20 @@ fn features(text: &str) -> Vec<u32> {
             ngrams(&word.folded, &mut found);
         }
     }
-    found.sort_unstable();
-    found.dedup();
     found
+}
+
+fn sorted(mut features: Vec<u32>) -> Vec<u32> {
+    features.sort_unstable();
+    features.dedup();
+    features
+}
+
+/// Hashes of every two words in a row; the first and the last one stand beside nothing.
+fn neighbours(words: &[Word], found: &mut Vec<u32>) {
+    let folded = || words.iter().map(|word| word.folded.as_str());
+    let pairs = std::iter::once("").chain(folded()).zip(folded().chain([""]));
+    found.extend(pairs.map(|(word, next)| hash(3, &format!("{word} {next}"))));
 }
 
 fn adjoins(word: &Word, next: &Word) -> bool {
@@ -159,6 +178,15 @@ mod tests {
         let (rarity, index) = index(&["设置十分钟的计时器", "打开下载文件夹"]);
         let cosines = index.cosines(&rarity.vector("五分钟计时器"));
         assert!(cosines[0] > 3.0 * cosines[1], "{cosines:?}");
+    }
+
+    #[test]
+    fn plain_features_weigh_the_same_and_know_the_order_of_words() {
+        let (one, other) = (plain("turn it on"), plain("on it turn"));
+        assert!(one.iter().all(|(_, weight)| (weight * (one.len() as f32).sqrt() - 1.0).abs() < 1e-5), "{one:?}");
+        let same = one.iter().filter(|(feature, _)| other.iter().any(|(f, _)| f == feature)).count();
+        assert_eq!((one.len(), one.len() - same), (other.len(), 4), "no pair is in both, the words are");
+        assert!(plain("").iter().all(|(_, weight)| weight.is_finite()));
     }
 
     #[test]

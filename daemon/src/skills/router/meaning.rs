@@ -3,7 +3,7 @@
 //! Owns: embeddings by intent, and from where on a request is in scope. Must not know: languages, D-Bus, models.
 
 use super::head::{Both, Head};
-use super::lexical::{Rarity, Sparse};
+use super::lexical::{self, Sparse};
 use super::vectors::{Nearest, Rows};
 use super::{
     COUNTER_SHARE, Compared, Likeness, RoutedIntent, TAKEN_UP, Vectors, background, best_first, gate, name_phrase,
@@ -151,16 +151,16 @@ impl Meaning {
     }
 
     /// Learns from the examples; takes up to seconds for hundreds of intents. `None` without enough of them.
-    pub fn learn(&self, rarity: &Rarity) -> Option<Learned> {
+    pub fn learn(&self) -> Option<Learned> {
         let enough = self.of_intent.iter().filter(|rows| rows.len() >= HEAD_EXAMPLES).count() >= HEAD_INTENTS;
-        let head = enough.then(|| self.train(&self.letters(rarity))).flatten()?;
+        let head = enough.then(|| self.train(&self.letters())).flatten()?;
         Some(Learned { head: Arc::new(head), thresholds: Vec::new() })
     }
 
     /// The same with thresholds: by skill, since what one is for lies closer together than what another is for. Takes
     /// some times as long.
-    pub fn calibrate(&self, learned: &Learned, rarity: &Rarity) -> Learned {
-        let letters = self.letters(rarity);
+    pub fn calibrate(&self, learned: &Learned) -> Learned {
+        let letters = self.letters();
         let mut by_skill: HashMap<&str, Vec<f32>> = HashMap::new();
         for fold in 0..FOLDS {
             for (intent, evidence) in self.held_out(&letters, fold) {
@@ -173,8 +173,8 @@ impl Meaning {
         Learned { head: learned.head.clone(), thresholds: self.skills.iter().map(threshold).collect() }
     }
 
-    fn letters(&self, rarity: &Rarity) -> Vec<Sparse> {
-        self.texts.iter().map(|text| rarity.vector(text)).collect()
+    fn letters(&self) -> Vec<Sparse> {
+        self.texts.iter().map(|text| lexical::plain(text)).collect()
     }
 
     fn train(&self, letters: &[Sparse]) -> Option<Head> {

@@ -28,7 +28,7 @@ const COUNTER_SHARE: f32 = 1.0;
 /// A background sentence this like an example is some skill's business after all.
 const TAKEN_UP: f32 = 0.8;
 /// Of how and what is learned: what an older revision has learned is learned again.
-const REVISION: u32 = 1;
+const REVISION: u32 = 2;
 
 /// An intent that words may lead to. Example texts are plain, without marks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -140,13 +140,13 @@ impl Router {
     /// The same router with a linear head; takes up to seconds for hundreds of intents. Without enough examples the
     /// router stays as it is.
     pub fn with_head(&self) -> Self {
-        let learned = self.base.meaning.learn(&self.base.letters.rarity);
+        let learned = self.base.meaning.learn();
         Self { base: self.base.clone(), learned: learned.map(Arc::new) }
     }
 
     /// The same router, with a head that knows each skill's threshold; takes some times as long.
     pub fn calibrated(&self) -> Self {
-        let calibrate = |learned: &Arc<Learned>| self.base.meaning.calibrate(learned, &self.base.letters.rarity);
+        let calibrate = |learned: &Arc<Learned>| self.base.meaning.calibrate(learned);
         Self { base: self.base.clone(), learned: self.learned.as_ref().map(calibrate).map(Arc::new) }
     }
 
@@ -185,7 +185,8 @@ impl Router {
         let compared = match vector.filter(usable) {
             Some(vector) => {
                 let by_letters = letters.centroids.cosines(&said);
-                meaning.compare(Both { meaning: vector, letters: &said }, &by_letters, self.learned.as_deref())
+                let plain = lexical::plain(text);
+                meaning.compare(Both { meaning: vector, letters: &plain }, &by_letters, self.learned.as_deref())
             }
             None => letters.compare(&said),
         };
