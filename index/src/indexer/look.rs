@@ -176,16 +176,16 @@ impl Indexer {
 
     /// What is known below the walked folder and was not met is gone or not wanted any more.
     fn end_walk(&mut self, walking: &Walking) -> Result<(), IndexError> {
-        self.writer.settle(&walking.at)?;
         let stale =
             |path: &Path| !walking.seen.contains(&hash(path)) && !walking.kept.iter().any(|k| path.starts_with(k));
+        self.writer.settle_if(&walking.at, stale)?;
         let state = self.shared.state.clone();
         for (path, record) in state.files_under(&walking.at) {
             if stale(&path) {
                 self.writer.remove(&path, record)?;
             }
         }
-        self.writer.settle(&walking.at)?;
+        self.writer.settle_if(&walking.at, stale)?;
         for (path, _) in state.skips_under(&walking.at) {
             if stale(&path) {
                 self.writer.unskip(&path)?;

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Listeners hear of changes at most this often.
+/// Listeners hear of changes at most this often, and of the end of work at once.
 const COALESCE: Duration = Duration::from_millis(50);
 
 /// Called with the counters after they changed.
@@ -81,6 +81,14 @@ struct Inner {
     counters: Counters,
     /// What listeners were told last.
     told: Option<IndexStatus>,
+}
+
+impl Inner {
+    /// Listeners still think that words are being indexed.
+    fn has_ended(&self) -> bool {
+        let indexing = |status: &IndexStatus| status.state == IndexState::Indexing;
+        self.told.as_ref().is_some_and(indexing) && !indexing(&self.counters.status())
+    }
 }
 
 /// The shared counters.
@@ -166,7 +174,7 @@ impl Progress {
                 return;
             }
             let inner = self.lock();
-            let going = |i: &mut Inner| !i.counters.stopping;
+            let going = |i: &mut Inner| !i.counters.stopping && !i.has_ended();
             drop(self.changed.wait_timeout_while(inner, COALESCE, going).unwrap_or_else(PoisonError::into_inner));
         }
     }
@@ -205,6 +213,20 @@ mod tests {
         progress.update(|c| c.stopping = true);
         thread.join().unwrap();
         assert!(before.elapsed() < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn the_end_of_work_is_told_at_once() {
+        let progress = Progress::default();
+        let ended = |indexing| {
+            progress.update(|c| c.indexing = indexing);
+            progress.lock().has_ended()
+        };
+        assert!(!ended(true), "nobody was told of its beginning");
+        progress.tell();
+        assert_eq!([true, false].map(ended), [false, true]);
+        progress.tell();
+        assert_eq!([false, true].map(ended), [false, false]);
     }
 
     #[test]

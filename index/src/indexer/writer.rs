@@ -236,8 +236,14 @@ impl Writer {
 
     /// Makes sure that the state tells the truth about `path` and all below it.
     pub(crate) fn settle(&mut self, path: &Path) -> Result<(), IndexError> {
-        let mut below = self.batch.range(path.to_path_buf()..);
-        if below.next().is_some_and(|(first, _)| first.starts_with(path)) { self.commit() } else { Ok(()) }
+        self.settle_if(path, |_| true)
+    }
+
+    /// The same, if what is not in the state yet `concerns` anybody: a commit takes its time.
+    pub(crate) fn settle_if(&mut self, path: &Path, concerns: impl Fn(&Path) -> bool) -> Result<(), IndexError> {
+        let below = self.batch.range(path.to_path_buf()..).map(|(changed, _)| changed.as_path());
+        let mut below = below.take_while(|changed| changed.starts_with(path));
+        if below.any(concerns) { self.commit() } else { Ok(()) }
     }
 
     /// Whether nothing waits for a commit.
