@@ -18,7 +18,7 @@ impl Rarity {
     /// Counts a text's features.
     pub fn add(&mut self, text: &str) {
         self.texts += 1;
-        for feature in sorted(features(&words(text))) {
+        for feature in features(text) {
             *self.holders.entry(feature).or_default() += 1;
         }
     }
@@ -29,17 +29,8 @@ impl Rarity {
             let holders = self.holders.get(&feature).copied().unwrap_or(0);
             (feature, (1.0 + (self.texts as f32 + 1.0) / (holders as f32 + 1.0)).ln())
         };
-        unit(sorted(features(&words(text))).into_iter().map(weigh).collect())
+        unit(features(text).into_iter().map(weigh).collect())
     }
-}
-
-/// A text's features and which of its words stand side by side, all of the same weight, as a unit vector: for whoever
-/// learns what each of them tells.
-pub fn plain(text: &str) -> Sparse {
-    let words = words(text);
-    let mut found = features(&words);
-    neighbours(&words, &mut found);
-    unit(sorted(found).into_iter().map(|feature| (feature, 1.0)).collect())
 }
 
 /// The mean of several vectors, at unit length again.
@@ -98,7 +89,8 @@ impl Inverted {
     }
 }
 
-fn unit(mut vector: Sparse) -> Sparse {
+/// The vector at unit length.
+pub fn unit(mut vector: Sparse) -> Sparse {
     let length = vector.iter().map(|(_, w)| w * w).sum::<f32>().sqrt();
     if length > 0.0 {
         vector.iter_mut().for_each(|(_, w)| *w /= length);
@@ -107,7 +99,8 @@ fn unit(mut vector: Sparse) -> Sparse {
 }
 
 /// Hashes of the text's words, of the 3- and 4-grams inside them, and of neighbours in scripts without spaces.
-fn features(words: &[Word]) -> Vec<u32> {
+fn features(text: &str) -> Vec<u32> {
+    let words = words(text);
     let mut found = Vec::with_capacity(words.len() * 8);
     for (n, word) in words.iter().enumerate() {
         found.push(hash(0, &word.folded));
@@ -116,33 +109,23 @@ fn features(words: &[Word]) -> Vec<u32> {
                 found.push(hash(2, &format!("{}{}", word.folded, next.folded)));
             }
         } else {
-            ngrams(&word.folded, &mut found);
+            ngrams(&word.folded, &[3, 4], &mut found);
         }
     }
+    found.sort_unstable();
+    found.dedup();
     found
-}
-
-fn sorted(mut features: Vec<u32>) -> Vec<u32> {
-    features.sort_unstable();
-    features.dedup();
-    features
-}
-
-/// Hashes of every two words in a row; the first and the last one stand beside nothing.
-fn neighbours(words: &[Word], found: &mut Vec<u32>) {
-    let folded = || words.iter().map(|word| word.folded.as_str());
-    let pairs = std::iter::once("").chain(folded()).zip(folded().chain([""]));
-    found.extend(pairs.map(|(word, next)| hash(3, &format!("{word} {next}"))));
 }
 
 fn adjoins(word: &Word, next: &Word) -> bool {
     word.range.end == next.range.start && next.folded.chars().all(is_unspaced)
 }
 
-fn ngrams(word: &str, found: &mut Vec<u32>) {
+/// Hashes of the stretches of so many characters of a word between spaces.
+pub fn ngrams(word: &str, lengths: &[usize], found: &mut Vec<u32>) {
     let padded: String = std::iter::once(' ').chain(word.chars()).chain([' ']).collect();
     let starts: Vec<usize> = padded.char_indices().map(|(at, _)| at).chain([padded.len()]).collect();
-    for n in [3, 4] {
+    for &n in lengths {
         for window in starts.windows(n + 1) {
             found.push(hash(1, &padded[window[0]..window[n]]));
         }
@@ -150,7 +133,7 @@ fn ngrams(word: &str, found: &mut Vec<u32>) {
 }
 
 /// FNV-1a; the kind keeps words and n-grams apart.
-fn hash(kind: u8, part: &str) -> u32 {
+pub fn hash(kind: u8, part: &str) -> u32 {
     std::iter::once(kind).chain(part.bytes()).fold(0x811c_9dc5, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))
 }
 
@@ -178,15 +161,6 @@ mod tests {
         let (rarity, index) = index(&["设置十分钟的计时器", "打开下载文件夹"]);
         let cosines = index.cosines(&rarity.vector("五分钟计时器"));
         assert!(cosines[0] > 3.0 * cosines[1], "{cosines:?}");
-    }
-
-    #[test]
-    fn plain_features_weigh_the_same_and_know_the_order_of_words() {
-        let (one, other) = (plain("turn it on"), plain("on it turn"));
-        assert!(one.iter().all(|(_, weight)| (weight * (one.len() as f32).sqrt() - 1.0).abs() < 1e-5), "{one:?}");
-        let same = one.iter().filter(|(feature, _)| other.iter().any(|(f, _)| f == feature)).count();
-        assert_eq!((one.len(), one.len() - same), (other.len(), 4), "no pair is in both, the words are");
-        assert!(plain("").iter().all(|(_, weight)| weight.is_finite()));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! Owns: embeddings by intent, and from where on a request is in scope. Must not know: languages, D-Bus, models.
 
 use super::head::{Both, Head};
-use super::lexical::{self, Sparse};
+use super::lexical::Sparse;
 use super::vectors::{Nearest, Rows};
+use super::wording::wording;
 use super::{
     COUNTER_SHARE, Compared, Likeness, RoutedIntent, TAKEN_UP, Vectors, background, best_first, gate, name_phrase,
 };
@@ -174,7 +175,7 @@ impl Meaning {
     }
 
     fn letters(&self) -> Vec<Sparse> {
-        self.texts.iter().map(|text| lexical::plain(text)).collect()
+        self.texts.iter().map(|text| wording(text)).collect()
     }
 
     fn train(&self, letters: &[Sparse]) -> Option<Head> {

@@ -11,6 +11,7 @@ mod lexical;
 mod meaning;
 pub mod text;
 mod vectors;
+mod wording;
 
 use head::Both;
 use letters::Letters;
@@ -185,8 +186,8 @@ impl Router {
         let compared = match vector.filter(usable) {
             Some(vector) => {
                 let by_letters = letters.centroids.cosines(&said);
-                let plain = lexical::plain(text);
-                meaning.compare(Both { meaning: vector, letters: &plain }, &by_letters, self.learned.as_deref())
+                let worded = wording::wording(text);
+                meaning.compare(Both { meaning: vector, letters: &worded }, &by_letters, self.learned.as_deref())
             }
             None => letters.compare(&said),
         };
