@@ -50,11 +50,14 @@ class Session:
 
     def call(self, interface, method, signature, *arguments, seconds=120):
         """Call a method of the root object over the one connection; return its results as plain Python values."""
-        reply = self.connection.call_sync(
+        return self.reply(interface, method, signature, *arguments, seconds=seconds).unpack()
+
+    def reply(self, interface, method, signature, *arguments, seconds=120):
+        """The same as it came over the bus: what Python makes of it takes longer than some calls."""
+        return self.connection.call_sync(
             NAME, PATH, f"org.hob.{interface}", method, GLib.Variant(signature, arguments), None,
             Gio.DBusCallFlags.NONE, seconds * 1000, None,
         )
-        return reply.unpack()
 
     def index(self, folder):
         """Index a folder, embeddings and all; return the seconds it took."""

@@ -6,7 +6,8 @@
 The text is made here, the same on every run: English sentences around 6,000 invented nouns whose frequencies follow
 Zipf's law. The embedding model embeds passages for some seconds; the vectors of the rest are random ones, written
 into the stopped daemon's store, since embedding 100,000 passages takes more than half an hour and the time of a search
-does not depend on what is in a vector. A whole run of `run.py` beside this file writes the results.
+does not depend on what is in a vector. A search lasts until its reply is there; taking it apart is the client's. A
+whole run of `run.py` beside this file writes the results.
 """
 
 import itertools
@@ -90,7 +91,7 @@ def times_of(running, questions, mode):
     times = []
     for question in questions:
         begin = time.monotonic()
-        running.call("Index1", "Search", "(sa{sv})", question, {"mode": GLib.Variant("s", mode)})
+        running.reply("Index1", "Search", "(sa{sv})", question, {"mode": GLib.Variant("s", mode)})
         times.append((time.monotonic() - begin) * 1000)
     return times
 

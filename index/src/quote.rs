@@ -74,7 +74,7 @@ impl Quoter {
         }
         let (folder, kind, hidden) = (scope.folder.clone(), scope.kind.clone(), scope.hidden.clone());
         let filter = Filter { folder, kind, hidden, ..Filter::default() };
-        let ranking = search::rank(stores, question, &filter, Mode::Hybrid)?;
+        let ranking = search::rank(stores, question, &filter, Mode::Hybrid, search::CANDIDATES)?;
         let best = &ranking.list[..ranking.list.len().min(PASSAGES)];
         let ids: Vec<_> = best.iter().map(|r| r.id).collect();
         let passages = stores.lexical.passages(&ids)?;

@@ -182,9 +182,13 @@ impl Lexical {
             let mut doc = common.clone();
             doc.add_u64(f.id, *id);
             doc.add_text(f.text, &chunk.text);
-            doc.add_text(f.heading_text, &chunk.heading);
             doc.add_u64(f.line, u64::from(chunk.line));
-            doc.add_u64(f.page, u64::from(chunk.page.unwrap_or(0)));
+            if !chunk.heading.is_empty() {
+                doc.add_text(f.heading_text, &chunk.heading);
+            }
+            if let Some(page) = chunk.page {
+                doc.add_u64(f.page, u64::from(page));
+            }
             if let Some(place) = &chunk.place {
                 doc.add_text(f.spot, place);
             }

@@ -64,14 +64,18 @@ impl Lexical {
     /// The passages of these ids that still exist, in the order asked for.
     pub fn passages(&self, ids: &[ChunkId]) -> Result<Vec<Passage>, IndexError> {
         let searcher = self.reader.searcher();
-        let mut out = Vec::with_capacity(ids.len());
-        for &id in ids {
-            if let Some(at) = address(&searcher, self.fields.id, id).map_err(|e| self.failed(&e))? {
-                let doc: TantivyDocument = searcher.doc(at).map_err(|e| self.failed(&e))?;
-                out.push(read(&doc, &self.fields));
+        let run = || -> tantivy::Result<Vec<Passage>> {
+            let columns = Columns::of(&searcher)?;
+            let mut out = Vec::with_capacity(ids.len());
+            for &id in ids {
+                let at = address(&searcher, self.fields.id, id)?;
+                if let Some((at, (id, facts))) = at.and_then(|at| Some((at, columns.get(at)?))) {
+                    out.push(read(&searcher.doc(at)?, id, facts, &self.fields));
+                }
             }
-        }
-        Ok(out)
+            Ok(out)
+        };
+        run().map_err(|e| self.failed(&e))
     }
 
     /// What the columns say of passages, for those that still exist.
@@ -263,20 +267,20 @@ fn address(searcher: &Searcher, field: Field, id: ChunkId) -> tantivy::Result<Op
     Ok(None)
 }
 
-fn read(doc: &TantivyDocument, f: &Fields) -> Passage {
+fn read(doc: &TantivyDocument, id: ChunkId, facts: Facts, f: &Fields) -> Passage {
     let text = |field| doc.get_first(field).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
     let number = |field| doc.get_first(field).and_then(|v| v.as_u64()).unwrap_or_default();
     let small = |field| u32::try_from(number(field)).unwrap_or(u32::MAX);
     let page = small(f.page);
     Passage {
-        id: number(f.id),
+        id,
         path: PathBuf::from(text(f.path)),
         title: text(f.title_text),
         kind: text(f.kind),
-        lang: Language::from_code(&text(f.lang)).unwrap_or(Language::ENGLISH),
+        lang: facts.lang,
         author: text(f.author_text),
         mtime: doc.get_first(f.mtime).and_then(|v| v.as_i64()).unwrap_or_default(),
-        date: doc.get_first(f.date).and_then(|v| v.as_i64()).unwrap_or_default(),
+        date: facts.date,
         chunk: Chunk {
             text: text(f.text),
             line: small(f.line),

@@ -5,7 +5,7 @@ use tantivy::schema::{
 };
 
 /// Version of schema, analysis and compression together; another one on disk means indexing everything again.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 
 /// Handles of the fields.
 #[derive(Clone, Copy)]
@@ -31,7 +31,7 @@ pub(super) struct Fields {
     /// Words of the author's name.
     pub author: Field,
     pub line: Field,
-    /// 0 without pages.
+    /// Left out without pages.
     pub page: Field,
     /// Stored only: the passage's place where lines say little.
     pub spot: Field,
@@ -53,14 +53,14 @@ pub(super) struct Fields {
 
 pub(super) fn schema() -> Schema {
     let mut b = SchemaBuilder::new();
-    b.add_u64_field("id", INDEXED | FAST | STORED);
+    b.add_u64_field("id", INDEXED | FAST);
     b.add_text_field("path", STRING | STORED);
     b.add_text_field("folder", STRING);
     b.add_text_field("kind", STRING | STORED);
-    b.add_text_field("lang", STRING | FAST | STORED);
+    b.add_text_field("lang", STRING | FAST);
     b.add_i64_field("mtime", STORED);
     b.add_text_field("ext", STRING);
-    b.add_i64_field("date", FAST | STORED);
+    b.add_i64_field("date", FAST);
     b.add_u64_field("aside", FAST);
     b.add_text_field("author_text", STORED);
     b.add_text_field("author", words(false));

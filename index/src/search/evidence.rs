@@ -13,7 +13,7 @@ use crate::types::{ChunkId, EmbedderInfo, IndexError, Mode};
 use crate::vectors::Vectors;
 
 /// Candidates by words, and as many by meaning.
-const CANDIDATES: usize = 100;
+pub(crate) const CANDIDATES: usize = 100;
 /// Passages listed for a query without words, and looked through for a phrase.
 const MOST_LISTED: usize = 500;
 /// Of the best by words, those without an embedding get one while the user waits.
@@ -34,8 +34,14 @@ pub(crate) struct Ranking {
     pub question: Option<(EmbedderInfo, Vec<f32>)>,
 }
 
-/// Ranks passages for a query, or lists the newest ones where there are no words.
-pub(crate) fn rank(stores: &Stores<'_>, text: &str, filter: &Filter, mode: Mode) -> Result<Ranking, IndexError> {
+/// Ranks passages for a query, the best `count` by words among them, or lists the newest ones where there are no words.
+pub(crate) fn rank(
+    stores: &Stores<'_>,
+    text: &str,
+    filter: &Filter,
+    mode: Mode,
+    count: usize,
+) -> Result<Ranking, IndexError> {
     let present = stores.lexical.languages();
     let language = analysis::detect_query(text, &present);
     let mut terms = analysis::query_terms(text, language, &present);
@@ -47,7 +53,7 @@ pub(crate) fn rank(stores: &Stores<'_>, text: &str, filter: &Filter, mode: Mode)
         return Ok(Ranking { list, mode: Mode::Lexical, language, words, question: None });
     }
     // Words that stand side by side are only seen in the passages themselves, so more are looked at.
-    let count = if filter.phrases.is_empty() { CANDIDATES } else { MOST_LISTED };
+    let count = if filter.phrases.is_empty() { count } else { MOST_LISTED };
     let matches = if mode == Mode::Vector { Vec::new() } else { stores.lexical.top(&terms, filter, count)? };
     let question = match mode {
         Mode::Lexical => None,

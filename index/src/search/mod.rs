@@ -26,11 +26,13 @@ use priors::Priors;
 use syntax::Asked;
 
 pub(crate) use dates::stated as stated_date;
-pub(crate) use evidence::{Ranking, cosine, rank};
+pub(crate) use evidence::{CANDIDATES, Ranking, cosine, rank};
 pub(crate) use fusion::Ranked;
 
 /// Most words of a query that are looked up; who pastes a page is searching by meaning.
 pub(crate) const MOST_TERMS: usize = 64;
+/// Passages looked at for each hit wanted, where words alone decide: several may be of one file, or say the same.
+const FEW: usize = 4;
 /// Most files named as saying the same as a hit.
 const MOST_DUPLICATES: usize = 20;
 
@@ -74,6 +76,17 @@ pub struct Found {
     pub language: &'static str,
 }
 
+impl Found {
+    fn of(hits: Vec<Hit>, ranking: &Ranking, reranked: usize) -> Self {
+        let (total, language) = (ranking.list.len(), ranking.language.code());
+        Self { hits, took: Duration::ZERO, mode: ranking.mode, reranked, total, language }
+    }
+
+    fn done(self, begun: Instant) -> Self {
+        Self { took: begun.elapsed(), ..self }
+    }
+}
+
 /// Whether an embedder was trained for a language.
 pub fn covers(info: &EmbedderInfo, code: &str) -> bool {
     info.languages.is_empty() || info.languages.iter().any(|l| l == code)
@@ -88,21 +101,32 @@ pub fn search(stores: &Stores<'_>, query: &Query) -> Result<Found, IndexError> {
     }
     let now = now();
     let asked = syntax::parse(&query.text, now)?;
-    let mut ranking = rank(stores, &asked.text, &filter(query, &asked), query.mode)?;
+    let filter = filter(query, &asked);
+    if query.mode == Mode::Lexical
+        && let Some(found) = by_few(stores, query, &asked, &filter)?
+    {
+        return Ok(found.done(begun));
+    }
+    let mut ranking = rank(stores, &asked.text, &filter, query.mode, CANDIDATES)?;
     let reranked = if query.rerank { look_closely(stores, &asked.text, &mut ranking)? } else { 0 };
     if query.mode == Mode::Hybrid {
         let priors = Priors { recency: query.recency, places: query.places, about: asked.about.clone() };
         priors::add(&mut ranking.list, &priors, now);
     }
     let hits = collect(stores, query, &asked, &ranking)?;
-    Ok(Found {
-        hits,
-        took: begun.elapsed(),
-        mode: ranking.mode,
-        reranked,
-        total: ranking.list.len(),
-        language: ranking.language.code(),
-    })
+    Ok(Found::of(hits, &ranking, reranked).done(begun))
+}
+
+/// The hits of a search by words, looked for among a few passages; `None` when those do not give as many as wanted.
+fn by_few(stores: &Stores<'_>, query: &Query, asked: &Asked, filter: &Filter) -> Result<Option<Found>, IndexError> {
+    let few = query.limit.saturating_mul(FEW);
+    if few >= CANDIDATES || query.rerank {
+        return Ok(None);
+    }
+    let ranking = rank(stores, &asked.text, filter, query.mode, few)?;
+    let hits = collect(stores, query, asked, &ranking)?;
+    let enough = hits.len() >= query.limit || ranking.list.len() < few;
+    Ok(enough.then(|| Found::of(hits, &ranking, 0)))
 }
 
 /// Compares the best passages with the query token by token, where there is an embedder for it; says how many.
