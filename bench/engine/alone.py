@@ -17,7 +17,7 @@ def alone(b):
         b.caller.ask("Say hello.", model=model, max_tokens=2)  # loads it
         hob = {"prefill": [], "decode": [], "seen": []}
         peer = {"prefill": [], "decode": []}
-        for turn in range(b.rounds):
+        for turn in range(b.many_rounds):
             read = b.caller.ask(words.of_tokens(PROMPT, b.fresh()), model=model, max_tokens=1)
             hob["prefill"].append(read.prefill_rate)
             try:

@@ -23,7 +23,7 @@ def four(b):
         with server(model, CLIENTS) as running:
             b.caller.ask("Say hello.", model=model, max_tokens=2)
             running.chat("Say hello.", b.system, 2)
-            for turn in range(b.rounds):
+            for turn in range(b.many_rounds):
                 prompts = [words.story(turn * CLIENTS + which) for which in range(CLIENTS)]
                 pause(FREE)
                 began = time.perf_counter()
