@@ -215,13 +215,15 @@ def with_hob(folder, marks):
             running.hob("index", "add", str(folder))
             running.hob("index", "wait", "--lexical")
             seconds = time.monotonic() - begin
+            # All words are in, as at its peer, which makes no embeddings.
+            taken = size(pathlib.Path(state) / "cache" / "hob" / "index")
             missed = []
             for number in marks:
                 hits = running.hob_json("search", "--json", mark(number))["hits"]
                 if not any(f"-{number}." in hit["path"] for hit in hits):
                     missed.append(number)
             skipped = running.hob_json("index", "status", "--json")["skipped"]
-        return seconds, missed, skipped, size(pathlib.Path(state) / "cache" / "hob" / "index")
+        return seconds, missed, skipped, taken
 
 
 def with_recoll(folder, marks):
@@ -267,7 +269,7 @@ def compare(name, make, count, rounds):
     if name == "text":
         sizes, peer_size = sorted(one[3] for one in own), statistics.median([one[2] for one in peer])
         share = statistics.median(sizes) / peer_size
-        rows.append((f"{name} tree, index size", f"{statistics.median(sizes) / 1e6:.1f} MB", f"recoll {peer_size / 1e6:.1f} MB",
+        rows.append((f"{name} tree, index size when all words are in", f"{statistics.median(sizes) / 1e6:.1f} MB", f"recoll {peer_size / 1e6:.1f} MB",
                      f"{share:.2f}x ({sizes[0] / peer_size:.2f} to {sizes[-1] / peer_size:.2f})",
                      f"<= {GOALS['size']}x", share <= GOALS["size"]))
     return rows

@@ -358,3 +358,16 @@ fn passages_that_say_the_same_are_one_hit_unless_told_otherwise() {
     let all = search(&desk.stores(), &Query { fold: false, ..query("boiler cellar", Mode::Hybrid) }).unwrap();
     assert_eq!(all.hits.len(), 3);
 }
+
+#[test]
+fn a_search_by_words_looks_further_when_one_file_takes_all_first_places() {
+    let long: Vec<String> = (0..50).map(|n| format!("zebra {n}")).collect();
+    let long: Vec<&str> = long.iter().map(String::as_str).collect();
+    let other = ["a zebra among many other animals that live in the same reserve in the south"];
+    let desk = Desk::of(&[("/d/long.txt", "en", &long), ("/d/other.txt", "en", &other)]);
+    let zebras = |limit| Query { limit, ..query("zebra", Mode::Lexical) };
+    let one = search(&desk.stores(), &zebras(1)).unwrap();
+    assert_eq!((one.hits.len(), one.total), (1, FEW));
+    let two = search(&desk.stores(), &zebras(2)).unwrap();
+    assert_eq!((two.hits[1].path.as_path(), two.total), (Path::new("/d/other.txt"), 51));
+}
