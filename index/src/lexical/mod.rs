@@ -165,7 +165,9 @@ impl Lexical {
         }
         common.add_text(f.kind, document.kind);
         common.add_text(f.lang, document.lang.code());
-        common.add_text(f.title_text, document.title);
+        if document.title != file_name(document.path) {
+            common.add_text(f.title_text, document.title);
+        }
         common.add_i64(f.mtime, document.mtime);
         common.add_text(f.ext, place::extension(document.path));
         common.add_i64(f.date, document.date.unwrap_or(document.mtime));
@@ -293,6 +295,11 @@ fn utf8(path: &Path) -> Result<&str, IndexError> {
         let shown = path.display();
         IndexError::InvalidArgument(format!("the path {shown} is not UTF-8 and cannot be indexed: rename the file"))
     })
+}
+
+/// What stands for a title where none is stated.
+fn file_name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
 /// The words of a path, without the extension's dot gluing anything together.

@@ -272,10 +272,12 @@ fn read(doc: &TantivyDocument, id: ChunkId, facts: Facts, f: &Fields) -> Passage
     let number = |field| doc.get_first(field).and_then(|v| v.as_u64()).unwrap_or_default();
     let small = |field| u32::try_from(number(field)).unwrap_or(u32::MAX);
     let page = small(f.page);
+    let path = PathBuf::from(text(f.path));
+    let title = doc.get_first(f.title_text).and_then(|v| v.as_str()).unwrap_or(super::file_name(&path)).to_owned();
     Passage {
         id,
-        path: PathBuf::from(text(f.path)),
-        title: text(f.title_text),
+        path,
+        title,
         kind: text(f.kind),
         lang: facts.lang,
         author: text(f.author_text),

@@ -1,7 +1,7 @@
 //! The fields of the lexical store. A change here needs a new [`VERSION`].
 
 use tantivy::schema::{
-    FAST, Field, INDEXED, IndexRecordOption, STORED, STRING, Schema, SchemaBuilder, TextFieldIndexing, TextOptions,
+    FAST, Field, IndexRecordOption, NumericOptions, STORED, Schema, SchemaBuilder, TextFieldIndexing, TextOptions,
 };
 
 /// Version of schema, analysis and compression together; another one on disk means indexing everything again.
@@ -37,7 +37,7 @@ pub(super) struct Fields {
     pub spot: Field,
     /// Stored only.
     pub text: Field,
-    /// Stored only.
+    /// Stored only; left out where the file's name is the title.
     pub title_text: Field,
     /// Stored only.
     pub heading_text: Field,
@@ -53,13 +53,13 @@ pub(super) struct Fields {
 
 pub(super) fn schema() -> Schema {
     let mut b = SchemaBuilder::new();
-    b.add_u64_field("id", INDEXED | FAST);
-    b.add_text_field("path", STRING | STORED);
-    b.add_text_field("folder", STRING);
-    b.add_text_field("kind", STRING | STORED);
-    b.add_text_field("lang", STRING | FAST);
+    b.add_u64_field("id", NumericOptions::default().set_indexed().set_fast());
+    b.add_text_field("path", exact() | STORED);
+    b.add_text_field("folder", exact());
+    b.add_text_field("kind", exact() | STORED);
+    b.add_text_field("lang", exact() | FAST);
     b.add_i64_field("mtime", STORED);
-    b.add_text_field("ext", STRING);
+    b.add_text_field("ext", exact());
     b.add_i64_field("date", FAST);
     b.add_u64_field("aside", FAST);
     b.add_text_field("author_text", STORED);
@@ -76,6 +76,15 @@ pub(super) fn schema() -> Schema {
     // A deep folder is no reason to rank a file lower.
     b.add_text_field("place", words(false));
     b.build()
+}
+
+/// One term, which is there or not: its length says nothing and is not kept.
+fn exact() -> TextOptions {
+    let indexing = TextFieldIndexing::default()
+        .set_tokenizer("raw")
+        .set_index_option(IndexRecordOption::Basic)
+        .set_fieldnorms(false);
+    TextOptions::default().set_indexing_options(indexing)
 }
 
 /// Tokens come ready-made, so the tokenizer named here never runs.
