@@ -115,12 +115,15 @@ impl Scene {
         Ok(path)
     }
 
-    /// The kernel's files, for the setting `policy.procfs`, of this machine with nobody else waiting for a processor:
-    /// what other tests do must not count as somebody's use of the machine.
-    pub fn calm_procfs(&self) -> Result<PathBuf> {
+    /// Settings by which the kernel's files about power and heat are `home/sys`, which is looked at every second, and by
+    /// which nobody else waits for a processor: what other tests do must not count as somebody's use of the machine.
+    pub fn calm_policy(&self) -> Result<String> {
+        let home = self.folder().join("home");
+        std::fs::create_dir_all(home.join("sys"))?;
         self.write("proc/pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n")?;
-        let meminfo = self.write("proc/meminfo", std::fs::read("/proc/meminfo")?)?;
-        Ok(meminfo.parent().context("a parent")?.to_path_buf())
+        self.write("proc/meminfo", std::fs::read("/proc/meminfo")?)?;
+        let home = home.display();
+        Ok(format!("[policy]\nlook_every_seconds = 1\nsysfs = \"{home}/sys\"\nprocfs = \"{home}/proc\"\n"))
     }
 
     /// Starts the daemon and waits until it owns its name.

@@ -14,14 +14,7 @@ const MONITOR: (&str, &str) = ("org.freedesktop.LowMemoryMonitor", "/org/freedes
 /// A scene with the stand-in, whose bus is the system bus too, and whose kernel files are `home/sys`.
 async fn scene() -> (Scene, StandIn) {
     Scene::with_stand_in_and(
-        |scene| {
-            let sys = scene.folder().join("home/sys");
-            std::fs::create_dir_all(&sys)?;
-            let (sys, proc) = (sys.display(), scene.calm_procfs()?);
-            let policy =
-                format!("[policy]\nlook_every_seconds = 1\nsysfs = \"{sys}\"\nprocfs = \"{}\"\n", proc.display());
-            Ok(format!("threads = 8\n{policy}"))
-        },
+        |scene| Ok(format!("threads = 8\n{}", scene.calm_policy()?)),
         |scene| vec![("DBUS_SYSTEM_BUS_ADDRESS".into(), scene.address.clone())],
     )
     .await

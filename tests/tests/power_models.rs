@@ -15,13 +15,8 @@ const STORY: &str = "Once upon a time a lighthouse keeper named Ana lived on an 
 /// A scene with the default models, whose bus is the system bus too and whose kernel files are `home/sys`.
 async fn scene(models: &Path) -> Scene {
     let mut scene = Scene::bus_only(Some(models)).expect("a scene");
-    let sys = scene.folder().join("home/sys");
-    std::fs::create_dir_all(&sys).expect("made");
-    let settings = format!(
-        "[models]\ncheck_after_seconds = 86400\nthreads = 2\n[policy]\nlook_every_seconds = 1\nsysfs = \"{}\"\nprocfs = \"{}\"\n",
-        sys.display(),
-        scene.calm_procfs().expect("written").display()
-    );
+    let policy = scene.calm_policy().expect("written");
+    let settings = format!("[models]\ncheck_after_seconds = 86400\nthreads = 2\n{policy}");
     std::fs::write(scene.folder().join("config/hob/hob.toml"), settings).expect("written");
     let system = vec![("DBUS_SYSTEM_BUS_ADDRESS".to_string(), scene.address.clone())];
     scene.use_daemon(hob_tests::programs().join("hobd"), system);

@@ -137,14 +137,7 @@ impl Conditions {
         self.cpu_pressure.is_some_and(|share| share >= BUSY_CPU)
     }
 
-    /// The kernel's figures about memory and processor below `procfs`, read now; all else is as by default.
-    pub fn read(procfs: &Path) -> Self {
-        let mut now = Self::default();
-        now.read_pressure(procfs);
-        now
-    }
-
-    /// Brings the figures about memory and processor up to date.
+    /// Brings the figures about memory and processor, which are below `procfs`, up to date.
     pub fn read_pressure(&mut self, procfs: &Path) {
         let meminfo = std::fs::read_to_string(procfs.join("meminfo")).unwrap_or_default();
         self.memory_available = meminfo_bytes(&meminfo, "MemAvailable:");

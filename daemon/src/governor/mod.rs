@@ -20,6 +20,11 @@ pub use watch::Governor;
 
 use std::path::Path;
 
+/// The machine's memory in bytes; 0 where the kernel does not tell.
+pub fn memory_total() -> u64 {
+    meminfo_bytes(&std::fs::read_to_string("/proc/meminfo").unwrap_or_default(), "MemTotal:")
+}
+
 fn meminfo_bytes(text: &str, key: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(key));
     line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024

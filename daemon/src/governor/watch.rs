@@ -20,7 +20,8 @@ pub struct Governor {
 impl Governor {
     /// Reads what the kernel says now.
     pub fn new(policy: Policy) -> Self {
-        let mut now = Conditions::read(&policy.procfs);
+        let mut now = Conditions::default();
+        now.read_pressure(&policy.procfs);
         now.read_sysfs(&policy.sysfs, &policy.heat);
         Self { policy, conditions: watch::Sender::new(now) }
     }

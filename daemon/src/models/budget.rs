@@ -11,7 +11,7 @@ use super::turn::Taken;
 use crate::decisions::Deed;
 use crate::error::{HobError, Kind};
 use crate::governor::cgroup::Groups;
-use crate::governor::{Conditions, account, resident_bytes};
+use crate::governor::{account, memory_total, resident_bytes};
 use hob_engine::Role;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -85,11 +85,7 @@ impl<'a> Wait<'a> {
 impl Models {
     /// What hob may hold, in bytes.
     pub fn budget(&self) -> u64 {
-        let machine = if self.how.budget > 0 {
-            self.how.budget
-        } else {
-            Conditions::read(std::path::Path::new("/proc")).memory_total / 2
-        };
+        let machine = if self.how.budget > 0 { self.how.budget } else { memory_total() / 2 };
         Groups::read().limit().map_or(machine, |limit| machine.min(limit))
     }
 

@@ -122,8 +122,8 @@ impl<'m> Chat<'m> {
             let Some(mut jobs) = self.wire.take(patience) else { break };
             if jobs.is_empty() {
                 self.tidy(patience);
-            } else if !patience.is_zero() {
-                // Whoever asks at the same moment shares the first step.
+            } else if !patience.is_zero() && !jobs.iter().all(Job::is_urgent) {
+                // Whoever asks at the same moment shares the first step. What is urgent does not wait for that.
                 self.threads.begin(Instant::now());
                 let Some(more) = self.wire.take(Duration::ZERO) else { break };
                 jobs.extend(more);

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(20);
 /// Looks that must agree before others count as busy: who only runs for a moment takes no core from us.
 const LOOKS: usize = 4;
-/// After a pause there is none to wait for more, so they come at once, this far apart. One that finds nobody is enough;
-/// several who ask at the same moment take up to twenty milliseconds to do so.
-const MOMENT: Duration = Duration::from_micros(500);
+/// Looks after a pause, when there is no time to wait for [`LOOKS`], unless one finds nobody. With the time between them
+/// they take twenty milliseconds: as long as several need who ask at the same moment.
 const LOOKS_AT_ONCE: usize = 40;
+const MOMENT: Duration = Duration::from_micros(500);
 /// After a pause of this length they start anew. A step beside busy processes can take long, so it is no pause.
 const STALE: Duration = Duration::from_secs(3);
 /// How long the time that others got is counted before it is believed; the kernel counts it in hundredths of a second.

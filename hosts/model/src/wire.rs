@@ -36,7 +36,7 @@ impl Job {
     }
 
     /// Takes milliseconds at most and may have a waiting user: served before everything else.
-    fn is_urgent(&self) -> bool {
+    pub fn is_urgent(&self) -> bool {
         matches!(
             *self.body,
             ModelRequest::Embed { interactive: true, .. }

@@ -76,17 +76,6 @@ pub struct Found {
     pub language: &'static str,
 }
 
-impl Found {
-    fn of(hits: Vec<Hit>, ranking: &Ranking, reranked: usize) -> Self {
-        let (total, language) = (ranking.list.len(), ranking.language.code());
-        Self { hits, took: Duration::ZERO, mode: ranking.mode, reranked, total, language }
-    }
-
-    fn done(self, begun: Instant) -> Self {
-        Self { took: begun.elapsed(), ..self }
-    }
-}
-
 /// Whether an embedder was trained for a language.
 pub fn covers(info: &EmbedderInfo, code: &str) -> bool {
     info.languages.is_empty() || info.languages.iter().any(|l| l == code)
@@ -101,32 +90,45 @@ pub fn search(stores: &Stores<'_>, query: &Query) -> Result<Found, IndexError> {
     }
     let now = now();
     let asked = syntax::parse(&query.text, now)?;
-    let filter = filter(query, &asked);
-    if query.mode == Mode::Lexical
-        && let Some(found) = by_few(stores, query, &asked, &filter)?
-    {
-        return Ok(found.done(begun));
+    let few = first_look(query, &asked);
+    let mut seen = look(stores, query, &asked, now, few)?;
+    if seen.hits.len() < query.limit && seen.ranking.list.len() >= few && few < CANDIDATES {
+        seen = look(stores, query, &asked, now, CANDIDATES)?;
     }
-    let mut ranking = rank(stores, &asked.text, &filter, query.mode, CANDIDATES)?;
+    let Seen { ranking, hits, reranked } = seen;
+    Ok(Found {
+        hits,
+        took: begun.elapsed(),
+        mode: ranking.mode,
+        reranked,
+        total: ranking.list.len(),
+        language: ranking.language.code(),
+    })
+}
+
+/// How many passages to rank first: a few where words alone decide, since more make the search slower and seldom the
+/// hits others. A phrase is looked for in more than [`CANDIDATES`] anyway, and without words nothing is looked for.
+fn first_look(query: &Query, asked: &Asked) -> usize {
+    let by_words = query.mode == Mode::Lexical && asked.phrases.is_empty() && !asked.text.is_empty();
+    if by_words { query.limit.saturating_mul(FEW).min(CANDIDATES) } else { CANDIDATES }
+}
+
+/// Passages that were ranked, and the hits among them.
+struct Seen {
+    ranking: Ranking,
+    hits: Vec<Hit>,
+    reranked: usize,
+}
+
+fn look(stores: &Stores<'_>, query: &Query, asked: &Asked, now: i64, count: usize) -> Result<Seen, IndexError> {
+    let mut ranking = rank(stores, &asked.text, &filter(query, asked), query.mode, count)?;
     let reranked = if query.rerank { look_closely(stores, &asked.text, &mut ranking)? } else { 0 };
     if query.mode == Mode::Hybrid {
         let priors = Priors { recency: query.recency, places: query.places, about: asked.about.clone() };
         priors::add(&mut ranking.list, &priors, now);
     }
-    let hits = collect(stores, query, &asked, &ranking)?;
-    Ok(Found::of(hits, &ranking, reranked).done(begun))
-}
-
-/// The hits of a search by words, looked for among a few passages; `None` when those do not give as many as wanted.
-fn by_few(stores: &Stores<'_>, query: &Query, asked: &Asked, filter: &Filter) -> Result<Option<Found>, IndexError> {
-    let few = query.limit.saturating_mul(FEW);
-    if few >= CANDIDATES || query.rerank {
-        return Ok(None);
-    }
-    let ranking = rank(stores, &asked.text, filter, query.mode, few)?;
     let hits = collect(stores, query, asked, &ranking)?;
-    let enough = hits.len() >= query.limit || ranking.list.len() < few;
-    Ok(enough.then(|| Found::of(hits, &ranking, 0)))
+    Ok(Seen { ranking, hits, reranked })
 }
 
 /// Compares the best passages with the query token by token, where there is an embedder for it; says how many.

@@ -1,7 +1,7 @@
 //! Which models suit a machine, and why.
 
 use super::{Known, Tier};
-use crate::governor::Conditions;
+use crate::governor::memory_total;
 
 /// The context that a recommendation counts with, in tokens.
 const CONTEXT: u32 = 4_096;
@@ -21,7 +21,7 @@ impl Machine {
     /// This one.
     pub fn look(budget: u64) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { memory: Conditions::read(std::path::Path::new("/proc")).memory_total, budget, cores }
+        Self { memory: memory_total(), budget, cores }
     }
 }
 

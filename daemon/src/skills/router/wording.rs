@@ -14,7 +14,7 @@ const ENDINGS: [&str; 7] = ["ing", "ies", "ed", "es", "ly", "s", "e"];
 /// A stem has at least this many characters.
 const SHORTEST: usize = 3;
 
-/// Kinds of features, apart from each other in their hashes.
+/// Kinds of features, apart from each other in their hashes; 1 is that of [`ngrams`].
 const WORD: u8 = 0;
 const PAIR: u8 = 3;
 const SKIPPING_ONE: u8 = 4;
@@ -27,9 +27,8 @@ pub fn wording(text: &str) -> Sparse {
     let stems: Vec<&str> = words.iter().map(|word| stem(word)).collect();
     let (words_in_a_row, stems_in_a_row) =
         (between_ends(words.iter().map(String::as_str)), between_ends(stems.iter().copied()));
-    let one = |kind: u8, text: &str| hash(kind, text);
-    let mut said: Vec<u32> = words.iter().map(|word| one(WORD, word)).collect();
-    said.extend(stems.iter().map(|stem| one(STEM, stem)));
+    let mut said: Vec<u32> = words.iter().map(|word| hash(WORD, word)).collect();
+    said.extend(stems.iter().map(|stem| hash(STEM, stem)));
     said.extend(pairs(PAIR, &words_in_a_row, 1).chain(pairs(SKIPPING_ONE, &words_in_a_row, 2)));
     said.extend(pairs(STEM_PAIR, &stems_in_a_row, 1));
     let mut spelt = Vec::new();
