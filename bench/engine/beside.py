@@ -10,7 +10,7 @@ import words
 from client import FREE, HobError, pause, wait
 from server import bench, busy, server
 
-ANSWER, SERVER_ANSWER, FIXED = 128, 32, {1: 128, 2: 24}
+ANSWER, SERVER_ANSWER, FIXED = 128, 24, {1: 128, 2: 24}
 GOALS = {1: 1.8, 2: 2.5}
 # The way back: how long the load stays, how long is looked for the old pace, and in windows of which length. The random
 # model is asked, since it never wants to stop.
@@ -20,7 +20,11 @@ QUESTION = "Tell me everything."
 
 
 def beside(b):
-    """Decode beside 1 and 2 busy processes."""
+    """Decode beside 1 and 2 busy processes.
+
+    A server whose threads wait for each other is now hardly slower than alone and now a hundred times: whoever asks again
+    and again has the tokens of all answers in the time of all of them, so that is what is compared.
+    """
     with server(b.chat, 1) as peer, b.fixed(1) as single:
         b.caller.ask("Say hello.", max_tokens=2)
         single.ask("Say hello.", max_tokens=2)
@@ -28,7 +32,7 @@ def beside(b):
         for count in sorted(GOALS):
             hob, alone, served, fixed = [], [], [], {threads: [] for threads in FIXED}
             with busy(count):
-                for turn in range(b.rounds):
+                for turn in range(b.beside_rounds):
                     pause(FREE)
                     hob.append(b.caller.ask(words.story(turn), system=b.system, max_tokens=ANSWER).decode_rate)
                     alone.append(single.ask(words.story(turn), system=b.system, max_tokens=ANSWER).decode_rate)
@@ -36,8 +40,9 @@ def beside(b):
                     for threads, tokens in FIXED.items():
                         fixed[threads].append(bench(b.chat, threads, 0, tokens)[1])
             what = f"decode beside {count} busy process{'es' if count > 1 else ''}"
-            b.report.ratio(f"{what} (peer: llama-server, its default threads)", hob, served, " tok/s",
-                           least=GOALS[count])
+            b.report.overall(f"{what}, all answers (peer: llama-server, its default threads)", hob, served, " tok/s",
+                             least=GOALS[count])
+            b.report.ratio(f"{what}, the answer in the middle (peer: the same)", hob, served, " tok/s")
             best = max(fixed, key=lambda threads: statistics.median(fixed[threads]))
             b.report.ratio(f"{what} (peer: hob with one thread)", hob, alone, " tok/s",
                            **({"least": 0.9} if best == 1 else {}))

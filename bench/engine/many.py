@@ -15,7 +15,7 @@ BACKGROUND_ANSWER, SHORT_ANSWER, BETWEEN_SECONDS, MOST_SECONDS = 200, 8, 0.4, 45
 
 
 def four(b):
-    """Four clients with different prompts: tokens per second of all together."""
+    """Four clients with different prompts, who all read as it is written: tokens per second of all together."""
     for label, model in b.chat_models():
         callers = [b.new_caller() for _ in range(CLIENTS)]
         hob, peer = [], []
@@ -32,7 +32,7 @@ def four(b):
                 seconds = max(answer.ended for answer in answers) - began
                 hob.append(sum(answer.usage["completion_tokens"] for answer in answers) / seconds)
                 pause(FREE)
-                replies, seconds = at_once([lambda prompt=prompt: running.chat(prompt, b.system, most)
+                replies, seconds = at_once([lambda prompt=prompt: running.chat(prompt, b.system, most, stream=True)
                                             for prompt in prompts])
                 peer.append(sum(reply.completion_tokens for reply in replies) / seconds)
         for caller in callers:

@@ -86,6 +86,14 @@ class Report:
         self.row(what, spread(hob, unit), spread(peer, unit), figure, goal, met)
         return ratio
 
+    def overall(self, what, hob, peer, unit, least):
+        """The same of rates for equal work: all of it over all the time it took, which is the harmonic mean."""
+        totals = statistics.harmonic_mean(hob), statistics.harmonic_mean(peer)
+        ratio = totals[0] / totals[1]
+        shown = [f"{number(total)}{unit} ({number(min(rates))} to {number(max(rates))})"
+                 for total, rates in zip(totals, (hob, peer))]
+        self.row(what, *shown, f"{ratio:.2f}x", f">= {least:g}x", ratio >= least)
+
     def at_most(self, what, value, unit, most, hob="", peer=""):
         """One figure with an upper bound."""
         known = value is not None and value == value

@@ -53,6 +53,7 @@ class Bench:
         folder = pathlib.Path(peers.models.default_destination())
         # Figures that are near their goals take more turns: a shared machine varies by a tenth from one to the next.
         self.quick, self.rounds, self.many_rounds = quick, 1 if quick else 3, 1 if quick else 7
+        self.beside_rounds = 1 if quick else 5
         self.report = Report()
         self.chat, self.shape = folder / peers.CHAT, peers.shape_file()
         self.chat_id, self.embedder = self.chat.stem, folder / peers.EMBEDDER

@@ -1,11 +1,13 @@
 //! The way to the text of files: the extract host, started when needed, killed when it hangs.
 //!
 //! The daemon opens a file and passes it on; the host can open none. Files that the indexer will ask for next are
-//! passed on before their turn, so that the host reads while the indexer writes. A file is blamed for the host's end
+//! passed on before their turn and together, so that the host reads while the indexer writes, and nobody is woken for
+//! each of them. A file is blamed for the host's end
 //! only when it was alone with it, and when the host reads a harmless text afterwards.
 
 use hob_index::types::{Block, Document, ExtractError};
-use hob_link::extract::{self as wire, ExtractReply, ExtractRequest, NotOpened, open};
+use hob_link::extract::{self as wire, ExtractReply, ExtractRequest, NotOpened, ToRead, open};
+use hob_link::passing;
 use hob_link::supervisor::{Host, HostSpec, LinkError, Replies, Supervisor};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::collections::VecDeque;
@@ -30,7 +32,7 @@ const AHEAD_TEXT: u64 = 1 << 20;
 /// Files larger than this wait for their turn, in bytes.
 const AHEAD_BYTES: u64 = 4 << 20;
 /// Files passed on before their turn.
-const MAX_AHEAD: usize = 32;
+const MAX_AHEAD: usize = 64;
 /// Unused for so long, the host ends.
 const IDLE: Duration = Duration::from_secs(30);
 /// How long the host may take to end by itself.
@@ -54,11 +56,25 @@ pub struct HostExtractor {
     sandbox: Mutex<Option<String>>,
 }
 
+/// Files that were passed on together and whose replies nobody has taken.
 struct Ahead {
-    path: PathBuf,
-    /// The file as it was when it was passed on.
-    stamp: Stamp,
+    /// In the order of their replies, each as it was when it was passed on.
+    files: VecDeque<(PathBuf, Stamp)>,
     replies: Replies<ExtractRequest, ExtractReply>,
+}
+
+impl Ahead {
+    /// The reply for this file and what the file was; those before it are wanted no more. `None` when the host has
+    /// nothing (any more) for it.
+    async fn take(&mut self, path: &Path) -> Result<Option<(Stamp, ExtractReply)>, LinkError> {
+        while let Some((next, stamp)) = self.files.pop_front() {
+            let Some(reply) = self.replies.next().await? else { return Ok(None) };
+            if next == path {
+                return Ok(Some((stamp, reply)));
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// Which content a file had.
@@ -131,12 +147,8 @@ impl HostExtractor {
         Ok(host)
     }
 
-    fn request(&self, path: &Path, max_text: u64) -> ExtractRequest {
-        ExtractRequest {
-            name: path.file_name().map(PathBuf::from).unwrap_or_default(),
-            max_bytes: self.max_bytes,
-            max_text,
-        }
+    fn to_read(&self, path: &Path, max_text: u64) -> ToRead {
+        ToRead { name: path.file_name().map(PathBuf::from).unwrap_or_default(), max_bytes: self.max_bytes, max_text }
     }
 
     async fn ask(&self, path: &Path) -> Result<Document, ExtractError> {
@@ -171,19 +183,19 @@ impl HostExtractor {
     async fn asked_before(&self, path: &Path) -> Option<ExtractReply> {
         let mut ahead = {
             let mut all = lock(&self.ahead);
-            let at = all.iter().position(|ahead| ahead.path == path)?;
+            let at = all.iter().position(|ahead| ahead.files.iter().any(|(expected, _)| expected == path))?;
             // Files are asked for in the order in which they were expected: those before it are wanted no more.
             all.drain(..=at).next_back()?
         };
-        if path.metadata().ok().map(|meta| Stamp::of(&meta)) != Some(ahead.stamp) {
-            return None;
-        }
-        let reply = tokio::time::timeout(AHEAD_DEADLINE, ahead.replies.next()).await;
+        let reply = tokio::time::timeout(AHEAD_DEADLINE, ahead.take(path)).await;
         *lock(&self.last_used) = Instant::now();
         match reply {
-            // Cut at the smaller limit, so it is read once more with the larger one.
-            Ok(Ok(Some(ExtractReply::Document(document)))) if document.truncated => None,
-            Ok(Ok(reply)) => reply,
+            Ok(Ok(found)) => {
+                if !ahead.files.is_empty() {
+                    lock(&self.ahead).push_front(ahead);
+                }
+                found.filter(|(stamp, reply)| is_still_good(path, *stamp, reply)).map(|(_, reply)| reply)
+            }
             Ok(Err(_)) => {
                 lock(&self.ahead).clear();
                 None
@@ -201,18 +213,19 @@ impl HostExtractor {
     async fn ask_now(&self, path: &Path) -> Result<Outcome, ExtractError> {
         let file = open(path).map_err(|error| match error {
             NotOpened::NotRegular(_) => ExtractError::Skipped(error.to_string()),
-            NotOpened::Io(error) => ExtractError::Unavailable(format!("the file can't be opened: {error}")),
+            NotOpened::Io(error) => ExtractError::unopened(&error),
         })?;
-        Ok(self.pass_on(self.request(path, MAX_TEXT), file.into()).await)
+        Ok(self.pass_on(self.to_read(path, MAX_TEXT), file.into()).await)
     }
 
-    async fn pass_on(&self, request: ExtractRequest, file: OwnedFd) -> Outcome {
+    async fn pass_on(&self, file: ToRead, opened: OwnedFd) -> Outcome {
         let host = match self.running().await {
             Ok(host) => host,
             Err(error) => return Outcome::Unavailable(error),
         };
-        let asked =
-            tokio::time::timeout(DEADLINE, async { host.request_with(request, file).await?.next().await }).await;
+        let request = ExtractRequest { files: vec![file] };
+        let asked = async { host.request_with(request, vec![opened]).await?.next().await };
+        let asked = tokio::time::timeout(DEADLINE, asked).await;
         *lock(&self.last_used) = Instant::now();
         match asked {
             Ok(Ok(Some(reply))) => Outcome::Reply(reply),
@@ -238,7 +251,7 @@ impl HostExtractor {
             }
         };
         let sound = matches!(
-            self.pass_on(self.request(Path::new("probe.txt"), 100), file.into()).await,
+            self.pass_on(self.to_read(Path::new("probe.txt"), 100), file.into()).await,
             Outcome::Reply(ExtractReply::Document(_))
         );
         if sound {
@@ -247,16 +260,35 @@ impl HostExtractor {
         sound
     }
 
-    async fn pass_on_ahead(&self, path: &Path) -> Option<Ahead> {
-        let file = open(path).ok()?;
-        let stamp = Stamp::of(&file.metadata().ok()?);
-        if stamp.size == 0 || stamp.size > AHEAD_BYTES.min(self.max_bytes) {
+    /// Passes on those of the files that are small enough. Whatever goes wrong here goes wrong again, and is told, when
+    /// it is the file's turn.
+    async fn pass_on_ahead(&self, paths: &[&Path]) -> Option<Ahead> {
+        let most = AHEAD_BYTES.min(self.max_bytes);
+        let opened = paths.iter().filter_map(|path| {
+            let file = open(path).ok()?;
+            let stamp = Stamp::of(&file.metadata().ok()?);
+            (1..=most).contains(&stamp.size).then(|| (path.to_path_buf(), stamp, OwnedFd::from(file)))
+        });
+        let (mut files, mut expected, mut passed) = (Vec::new(), VecDeque::new(), Vec::new());
+        for (path, stamp, file) in opened {
+            files.push(self.to_read(&path, AHEAD_TEXT));
+            expected.push_back((path, stamp));
+            passed.push(file);
+        }
+        if files.is_empty() {
             return None;
         }
         let host = self.running().await.ok()?;
-        let replies = host.request_with(self.request(path, AHEAD_TEXT), file.into()).await.ok()?;
-        Some(Ahead { path: path.to_path_buf(), stamp, replies })
+        let replies = host.request_with(ExtractRequest { files }, passed).await.ok()?;
+        Some(Ahead { files: expected, replies })
     }
+}
+
+/// Whether a reply for a file that was passed on before its turn is what would be read now.
+fn is_still_good(path: &Path, stamp: Stamp, reply: &ExtractReply) -> bool {
+    // Cut at the smaller limit, it is read once more with the larger one.
+    let is_whole = !matches!(reply, ExtractReply::Document(document) if document.truncated);
+    is_whole && path.metadata().is_ok_and(|meta| Stamp::of(&meta) == stamp)
 }
 
 impl hob_index::types::Extractor for HostExtractor {
@@ -264,13 +296,15 @@ impl hob_index::types::Extractor for HostExtractor {
         self.runtime.block_on(self.ask(path))
     }
 
-    fn expect(&self, path: &Path) {
-        if self.alone.load(Ordering::Acquire) || lock(&self.ahead).len() >= MAX_AHEAD {
-            return;
-        }
-        // Whatever goes wrong here goes wrong again, and is told, when it is the file's turn.
-        if let Some(ahead) = self.runtime.block_on(self.pass_on_ahead(path)) {
-            lock(&self.ahead).push_back(ahead);
+    fn expect(&self, paths: &[&Path]) {
+        for together in paths.chunks(passing::MOST) {
+            let waiting: usize = lock(&self.ahead).iter().map(|ahead| ahead.files.len()).sum();
+            if self.alone.load(Ordering::Acquire) || waiting + together.len() > MAX_AHEAD {
+                return;
+            }
+            if let Some(ahead) = self.runtime.block_on(self.pass_on_ahead(together)) {
+                lock(&self.ahead).push_back(ahead);
+            }
         }
     }
 }

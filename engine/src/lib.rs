@@ -358,6 +358,10 @@ pub struct Usage {
     pub threads: u32,
     /// How often it had to make way for somebody who waits.
     pub preempted: u32,
+    /// Tokens that were guessed and evaluated before they were chosen.
+    pub drafted: u32,
+    /// Those of them that were chosen then.
+    pub accepted: u32,
 }
 
 /// Why a model host could not do what was asked.

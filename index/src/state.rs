@@ -95,7 +95,6 @@ pub(crate) struct Changes(Batch);
 impl Changes {
     pub(crate) fn put_file(&mut self, path: &Path, record: &FileRecord) -> Result<(), postcard::Error> {
         self.0.insert(path_key(FILE, path), seal(record)?);
-        self.0.remove(path_key(SKIP, path));
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! The nouns of the index and the two traits that the daemon supplies.
 
+use crate::scan;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -60,9 +62,9 @@ pub trait Extractor: Send + Sync {
     /// The document, or why there is none.
     fn extract(&self, path: &Path) -> Result<Document, ExtractError>;
 
-    /// Says that the file will probably be asked for soon, so that an extractor in another process can begin with it.
-    /// Must not block for longer than opening a file takes.
-    fn expect(&self, _path: &Path) {}
+    /// Says that these files, a few dozen at most, will probably be asked for soon and in this order, so that an
+    /// extractor in another process can begin with them. Must not block for longer than opening them takes.
+    fn expect(&self, _paths: &[&Path]) {}
 }
 
 /// Why a file gave no document.
@@ -72,9 +74,25 @@ pub enum ExtractError {
     /// tried again until the file changes. One sentence for the user.
     #[error("{0}")]
     Skipped(String),
+    /// It may not be read, or its disk fails: tried again at the next walk. One sentence for the user.
+    #[error("{0}")]
+    Unreadable(String),
+    /// It is not there (any more).
+    #[error("there is no such file")]
+    Gone,
     /// The extractor could not run (crashed, resting): the file is tried again later.
     #[error("{0}")]
     Unavailable(String),
+}
+
+impl ExtractError {
+    /// What came of opening a file.
+    pub fn unopened(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Gone,
+            _ => Self::Unreadable(scan::explain(error)),
+        }
+    }
 }
 
 /// What an embedding model is.

@@ -128,7 +128,8 @@ async fn logprobs_usage_and_odd_texts_come_back_whole() {
     assert_eq!(
         json["usage"],
         json!({"prompt_tokens": json["usage"]["prompt_tokens"], "cached_tokens": 3, "completion_tokens": 1,
-               "first_token_ms": 20, "total_ms": 120, "queued_ms": 5, "prompt_ms": 15, "threads": 2, "preempted": 1})
+               "first_token_ms": 20, "total_ms": 120, "queued_ms": 5, "prompt_ms": 15, "threads": 2, "preempted": 1,
+               "drafted": 4, "accepted": 3})
     );
     assert!(json.get("logprobs").is_none() && json.get("reasoning").is_none(), "{json}");
 }

@@ -247,6 +247,10 @@ fn took(usage: &Usage, model: Option<&str>) -> String {
     if usage.threads > 0 {
         parts.push(count(u64::from(usage.threads), "thread"));
     }
+    if usage.drafted > 0 {
+        let (right, all) = (number(u64::from(usage.accepted)), number(u64::from(usage.drafted)));
+        parts.push(format!("{right} of {all} guesses right"));
+    }
     if usage.preempted > 0 {
         parts.push(format!("made way {}", count(u64::from(usage.preempted), "time")));
     }
@@ -331,12 +335,14 @@ mod tests {
             queued_ms: 12,
             threads: 2,
             preempted: 1,
+            drafted: 12,
+            accepted: 9,
             ..Usage::default()
         };
         assert_eq!(
             took(&usage, Some("smol")),
             "smol · 41 tokens in 520 ms · 100.0 tokens/s · first after 120 ms · prompt of 1,200, 1,100 cached · \
-             waited 12 ms · 2 threads · made way 1 time"
+             waited 12 ms · 2 threads · 9 of 12 guesses right · made way 1 time"
         );
         assert_eq!(took(&Usage { total_ms: 4, ..Usage::default() }, None), "0 tokens in 4.0 ms");
     }

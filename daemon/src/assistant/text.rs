@@ -69,7 +69,8 @@ impl Assistant {
         let extracted = tokio::task::spawn_blocking(move || extractor.extract(&path)).await;
         match extracted.map_err(|e| HobError::internal(format!("reading the file ended early: {e}")))? {
             Ok(document) => Ok(document.blocks.iter().map(|b| b.text.as_str()).collect::<Vec<_>>().join("\n\n")),
-            Err(ExtractError::Skipped(reason)) => Err(HobError::invalid(reason)),
+            Err(ExtractError::Skipped(reason) | ExtractError::Unreadable(reason)) => Err(HobError::invalid(reason)),
+            Err(error @ ExtractError::Gone) => Err(HobError::invalid(error.to_string())),
             Err(ExtractError::Unavailable(reason)) => Err(HobError::internal(reason)),
         }
     }
@@ -170,6 +171,8 @@ fn joined(before: Generated, part: Generated) -> Generated {
     usage.prompt_ms += part.usage.prompt_ms;
     usage.threads = part.usage.threads;
     usage.preempted += part.usage.preempted;
+    usage.drafted += part.usage.drafted;
+    usage.accepted += part.usage.accepted;
     let text = format!("{}\n\n{}", before.text, part.text);
     Generated { text, reasoning: before.reasoning + &part.reasoning, usage, ..part }
 }

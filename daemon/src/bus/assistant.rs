@@ -45,7 +45,7 @@ impl AssistantInterface {
     /// intent s, arguments s, result s; of the caller's tools, for the caller to carry out: id s,
     /// name s, arguments s), reasoning s, logprobs aa{sv} (text s, logprob d, top a(sd)), usage a{sv}
     /// (prompt_tokens u, cached_tokens u, completion_tokens u, first_token_ms u, total_ms u,
-    /// queued_ms u, prompt_ms u, threads u, preempted u).
+    /// queued_ms u, prompt_ms u, threads u, preempted u, drafted u, accepted u).
     ///
     /// Busy: one caller may have 64 requests under way, all together 256.
     async fn ask(

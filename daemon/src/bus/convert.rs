@@ -47,6 +47,8 @@ fn usage(usage: Usage) -> Dict {
         .put("prompt_ms", usage.prompt_ms)
         .put("threads", usage.threads)
         .put("preempted", usage.preempted)
+        .put("drafted", usage.drafted)
+        .put("accepted", usage.accepted)
         .done()
 }
 

@@ -2,7 +2,7 @@
 //! With `--quiet` before them, only the reasons for skipped files and the rate.
 
 use hob_extract_host::{extract, log_panics_quietly};
-use hob_link::extract::{ExtractReply, ExtractRequest, open};
+use hob_link::extract::{ExtractReply, ToRead, open};
 use std::time::Instant;
 
 fn main() {
@@ -12,7 +12,7 @@ fn main() {
     paths.drain(..usize::from(quiet));
     let started = Instant::now();
     for path in &paths {
-        let request = ExtractRequest { name: path.into(), max_bytes: 50_000_000, max_text: 10_000_000 };
+        let wanted = ToRead { name: path.into(), max_bytes: 50_000_000, max_text: 10_000_000 };
         let file = match open(path.as_ref()) {
             Ok(file) => file,
             Err(reason) => {
@@ -20,7 +20,7 @@ fn main() {
                 continue;
             }
         };
-        match extract(&request, file) {
+        match extract(&wanted, file) {
             ExtractReply::Skipped { reason } => println!("{path}: skipped: {reason}"),
             ExtractReply::Document(_) if quiet => {}
             ExtractReply::Document(document) => {

@@ -63,6 +63,9 @@ fn unicode_charset(sample: &[u8]) -> Option<&'static Encoding> {
         let is_text = || is_prose(&encoding.decode_without_bom_handling(&sample[mark..even]).0);
         return Some(encoding).filter(|e| *e != UTF_8 && is_text());
     }
+    if !sample.contains(&0) {
+        return None;
+    }
     // Text in UTF-16 has many zero bytes in one half of its units and next to none in the other.
     let units = sample.len() / 2;
     if units < 4 || !sample.len().is_multiple_of(2) && sample.len() < SAMPLE {
@@ -129,7 +132,9 @@ pub fn tidy(text: Cow<'_, str>) -> Cow<'_, str> {
         Cow::Owned(t) if t.starts_with('\u{feff}') => Cow::Owned(t['\u{feff}'.len_utf8()..].to_string()),
         owned => owned,
     };
-    if !text.bytes().any(|b| b < 0x20 && b != b'\n' && b != b'\t' || b == 0x7f) {
+    // All of it is looked at, many bytes at a time, since nearly always there is none.
+    let stray = |b: u8| (b < 0x20) & (b != b'\n') & (b != b'\t') | (b == 0x7f);
+    if !text.bytes().fold(false, |any, byte| any | stray(byte)) {
         return text;
     }
     let old_mac = !text.contains('\n');

@@ -43,7 +43,7 @@ mod xml;
 use detect::Format;
 use draft::Draft;
 use error::Skip;
-use hob_link::extract::{Document, ExtractReply, ExtractRequest};
+use hob_link::extract::{Document, ExtractReply, ToRead};
 use std::any::Any;
 use std::fs::File;
 use std::panic::{self, AssertUnwindSafe};
@@ -53,8 +53,8 @@ use std::path::Path;
 const IMAGE_HEAD: u64 = 1 << 20;
 
 /// The text of one file, or why there is none. Never panics, whatever the file holds.
-pub fn extract(request: &ExtractRequest, file: File) -> ExtractReply {
-    reply(|| document(request, file))
+pub fn extract(wanted: &ToRead, file: File) -> ExtractReply {
+    reply(|| document(wanted, file))
 }
 
 /// The same for bytes that are at hand: the way in for tests and fuzz targets.
@@ -79,8 +79,8 @@ pub fn log_panics_quietly() {
     }));
 }
 
-fn document(request: &ExtractRequest, file: File) -> Result<Document, Skip> {
-    let named = detect::by_name(&request.name);
+fn document(wanted: &ToRead, file: File) -> Result<Document, Skip> {
+    let named = detect::by_name(&wanted.name);
     let file = file::Opened::of(file)?;
     if let detect::Named::Unreadable(extension) = named {
         return Err(Skip::Unsupported(extension));
@@ -88,9 +88,9 @@ fn document(request: &ExtractRequest, file: File) -> Result<Document, Skip> {
     let bytes = match named {
         // What pictures say of themselves stands at their start.
         detect::Named::Known(Format::Image) => file.ends(IMAGE_HEAD, 0)?,
-        _ => file.read(request.max_bytes)?,
+        _ => file.read(wanted.max_bytes)?,
     };
-    of_bytes(named, &bytes, request.max_text)
+    of_bytes(named, &bytes, wanted.max_text)
 }
 
 fn of_bytes(named: detect::Named, bytes: &[u8], max_text: u64) -> Result<Document, Skip> {

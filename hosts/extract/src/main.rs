@@ -1,22 +1,27 @@
 //! The extract host's process: confines itself, then answers requests until its wire closes. It can open nothing;
-//! each request brings its file.
+//! each request brings its files.
 //!
 //! Owns: the process. Must not know: any file format.
 
 use anyhow::{Context, anyhow};
 use hob_extract_host::background::idle_io;
 use hob_extract_host::{extract, log_panics_quietly};
-use hob_link::extract::{ExtractReply, ExtractRequest};
+use hob_link::extract::{ExtractReply, ExtractRequest, ToRead};
 use hob_link::host::{self, Limits, Replier, Requests};
 use hob_link::sandbox::Sandbox;
 use hob_link::wire::{ToHost, WireError};
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 use tracing_subscriber::EnvFilter;
 
 /// Deeply nested documents recurse deeply in the parsers; the default 2 MiB is soon used up.
 const STACK: usize = 16 << 20;
+/// Replies that come one after the other within this time go together; a file that takes longer lets the ones before it
+/// wait until its own is there.
+const SOON: Duration = Duration::from_millis(10);
 /// A decompression bomb that slips past the format's own limits ends here, not in swap.
 const LIMITS: Limits =
     Limits { address_space: Some(1536 << 20), open_files: Some(64), oom_score_adj: Some(600), ..Limits::NONE };
@@ -55,8 +60,8 @@ fn serve(mut requests: Requests<ExtractRequest>, replier: &Replier<ExtractReply>
     while let Some(message) = requests.receive()? {
         match message {
             ToHost::Request { id, body } => {
-                let file = requests.take_file().map(File::from);
-                answer(replier, id, &body, file)?;
+                let files: Vec<Option<OwnedFd>> = body.files.iter().map(|_| requests.take_file()).collect();
+                answer(replier, id, &body.files, files)?;
             }
             ToHost::Cancel { .. } => {}
             ToHost::Shutdown => break,
@@ -68,17 +73,33 @@ fn serve(mut requests: Requests<ExtractRequest>, replier: &Replier<ExtractReply>
 fn answer(
     replier: &Replier<ExtractReply>,
     id: u64,
-    request: &ExtractRequest,
-    file: Option<File>,
+    wanted: &[ToRead],
+    files: Vec<Option<OwnedFd>>,
 ) -> Result<(), WireError> {
-    let reply = match file {
-        Some(file) => extract(request, file),
-        None => ExtractReply::Skipped { reason: "the request came without its file".into() },
-    };
-    match replier.finish(id, reply) {
+    let all = wanted.len();
+    let mut sent = Instant::now();
+    for (nth, (wanted, file)) in wanted.iter().zip(files).enumerate() {
+        let last = nth + 1 == all;
+        let reply = match file {
+            Some(file) => extract(wanted, File::from(file)),
+            None => ExtractReply::Skipped { reason: "the request came without its file".into() },
+        };
+        if !last && sent.elapsed() < SOON {
+            tell(reply, |reply| replier.hold(id, reply))?;
+            continue;
+        }
+        sent = Instant::now();
+        tell(reply, |reply| if last { replier.finish(id, reply) } else { replier.send(id, reply) })?;
+    }
+    Ok(())
+}
+
+/// Replies, with the reason in place of a text that is too long for one message.
+fn tell(reply: ExtractReply, send: impl Fn(ExtractReply) -> Result<(), WireError>) -> Result<(), WireError> {
+    match send(reply) {
         Err(WireError::TooLong(bytes)) => {
             let reason = format!("its text takes {bytes} bytes, more than fits into one message");
-            replier.finish(id, ExtractReply::Skipped { reason })
+            send(ExtractReply::Skipped { reason })
         }
         sent => sent,
     }

@@ -112,11 +112,9 @@ fn atx_heading(line: &str) -> Option<&str> {
 /// The line under a heading, or a line that stands alone as a divider.
 fn is_underline(line: &str) -> bool {
     let line = line.trim();
-    ["=", "-", "*", "_"].iter().any(|mark| {
-        let marks = line.matches(mark).count();
-        marks >= if *mark == "=" { 2 } else { 3 }
-            && line.chars().all(|c| mark.starts_with(c) || (c == ' ' && *mark != "="))
-    })
+    let Some(mark) = line.chars().next().filter(|c| matches!(c, '=' | '-' | '*' | '_')) else { return false };
+    let marks = line.chars().filter(|c| *c == mark).count();
+    marks >= if mark == '=' { 2 } else { 3 } && line.chars().all(|c| c == mark || (c == ' ' && mark != '='))
 }
 
 /// Takes title, author and date from the front matter; says how many lines it has.

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Folder, all, assemble, of, pdf, xlsx_with, zipped};
 use hob_extract_host::{extract, extract_bytes};
-use hob_link::extract::{ExtractReply, ExtractRequest};
+use hob_link::extract::{ExtractReply, ToRead};
 use std::path::Path;
 
 fn reason(path: &Path) -> String {
@@ -49,8 +49,8 @@ fn files_that_are_too_large_name_both_sizes() {
     let folder = Folder::new();
     let large = folder.path().join("large.txt");
     std::fs::File::create(&large).unwrap().set_len(200_000_000).unwrap();
-    let request = ExtractRequest { name: "large.txt".into(), max_bytes: 50_000_000, max_text: 1000 };
-    let ExtractReply::Skipped { reason } = extract(&request, std::fs::File::open(large).unwrap()) else { panic!() };
+    let wanted = ToRead { name: "large.txt".into(), max_bytes: 50_000_000, max_text: 1000 };
+    let ExtractReply::Skipped { reason } = extract(&wanted, std::fs::File::open(large).unwrap()) else { panic!() };
     assert_eq!(reason, "the file has 200.0 MB and only files up to 50.0 MB are read");
 }
 

@@ -180,8 +180,8 @@ fn a_long_text_is_cut_and_says_so() {
         [("a.txt", "äöü ".repeat(500)), ("a.md", "# Ä\n\nxyz ö\n\n".repeat(200)), ("a.html", "<p>ä".repeat(2000))]
     {
         let file = std::fs::File::open(folder.file(name, bytes)).unwrap();
-        let request = hob_link::extract::ExtractRequest { name: name.into(), max_bytes: 1 << 20, max_text: 333 };
-        let ExtractReply::Document(doc) = hob_extract_host::extract(&request, file) else {
+        let wanted = hob_link::extract::ToRead { name: name.into(), max_bytes: 1 << 20, max_text: 333 };
+        let ExtractReply::Document(doc) = hob_extract_host::extract(&wanted, file) else {
             panic!("{name} was skipped")
         };
         let total: usize = doc.blocks.iter().map(|b| b.text.len()).sum();

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Folder, pdf, request};
+use common::{Folder, pdf, wanted};
 use hob_link::BUILD_ID;
 use hob_link::extract::{ExtractReply, ExtractRequest};
 use hob_link::host::PARENT_PID;
@@ -11,10 +11,10 @@ use hob_link::passing;
 use hob_link::wire::{FromHost, Hello, ToHost, encode, read_frame, write_frame};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 struct Host {
@@ -47,13 +47,21 @@ impl Host {
     }
 
     fn ask(&mut self, id: u64, path: &Path) -> ExtractReply {
-        let frame = encode(&ToHost::Request { id, body: request(path) }).unwrap();
-        let sent = passing::send(&self.wire, &frame, File::open(path).unwrap().as_fd()).unwrap();
+        self.ask_together(id, &[path.to_path_buf()]).remove(0)
+    }
+
+    fn ask_together(&mut self, id: u64, paths: &[PathBuf]) -> Vec<ExtractReply> {
+        let body = ExtractRequest { files: paths.iter().map(|path| wanted(path)).collect() };
+        let frame = encode(&ToHost::Request { id, body }).unwrap();
+        let files: Vec<File> = paths.iter().map(|path| File::open(path).unwrap()).collect();
+        let files: Vec<BorrowedFd<'_>> = files.iter().map(AsFd::as_fd).collect();
+        let sent = passing::send(&self.wire, &frame, &files).unwrap();
         self.wire.write_all(&frame[sent..]).unwrap();
-        match self.read() {
-            Some(FromHost::Reply { id: of, last: true, body }) if of == id => body,
+        let reply = |host: &mut Self, is_last| match host.read() {
+            Some(FromHost::Reply { id: of, last, body }) if (of, last) == (id, is_last) => body,
             other => panic!("no reply to {id}: {other:?}"),
-        }
+        };
+        (1..=paths.len()).map(|nth| reply(self, nth == paths.len())).collect()
     }
 }
 
@@ -76,8 +84,17 @@ fn it_answers_in_order_survives_bad_files_and_ends_when_told() {
     assert!(matches!(host.ask(2, &folder.file("b.pdf", broken)), ExtractReply::Skipped { .. }));
     let reply = host.ask(3, &folder.file("c.pdf", pdf(&["Read me."])));
     assert!(matches!(reply, ExtractReply::Document(ref d) if d.blocks[0].text == "Read me."));
+    let many: Vec<PathBuf> = (0..passing::MOST).map(|n| folder.file(&format!("{n}.txt"), text_of(n))).collect();
+    for (n, reply) in host.ask_together(4, &many).into_iter().enumerate() {
+        assert!(matches!(reply, ExtractReply::Document(ref d) if d.blocks[0].text == text_of(n).trim()), "{n}");
+    }
     host.send(ToHost::Shutdown);
     assert!(host.child.wait().unwrap().success());
+}
+
+/// Some are larger than what waits for others.
+fn text_of(n: usize) -> String {
+    format!("Number {n}.\n") + &"A word. ".repeat(if n % 5 == 4 { 4_000 } else { 1 })
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Messages of the extract host: an open file in, its text with places out.
+//! Messages of the extract host: open files in, their text with places out.
 
 use crate::wire::path_bytes;
 use rustix::fs::{FileType, Mode, OFlags};
@@ -7,10 +7,18 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Asks for the text of one file, which comes along with the request as an open descriptor: the extract host can't
-/// open any.
+/// Asks for the text of some files, [`crate::passing::MOST`] at most. They come along with the request as open
+/// descriptors, in this order, since the extract host can't open any. Each has a reply, in this order too; the last one
+/// ends the request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ExtractRequest {
+    /// The files. None of them is a request that can't be answered.
+    pub files: Vec<ToRead>,
+}
+
+/// One file of a request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ToRead {
     /// The file's name, which tells its format; a folder before it is ignored.
     #[serde(with = "path_bytes")]
     pub name: PathBuf,

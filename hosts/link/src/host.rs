@@ -3,14 +3,17 @@
 use crate::BUILD_ID;
 use crate::passing::Receiver;
 use crate::sandbox::Report;
-use crate::wire::{FromHost, Hello, ToHost, WireError, read_frame, write_frame};
+use crate::wire::{FromHost, Hello, ToHost, WireError, encode, read_frame};
 use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 use serde::{Serialize, de::DeserializeOwned};
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Write};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bytes of replies that are held back at most.
+const MOST_HELD: usize = 64 << 10;
 
 /// The variable in which the daemon tells a child its own process id.
 pub const PARENT_PID: &str = "HOB_PARENT_PID";
@@ -96,8 +99,21 @@ pub struct Requests<Q> {
 
 /// The sending half, shared by the host's threads.
 pub struct Replier<R> {
-    to: Arc<Mutex<UnixStream>>,
+    to: Arc<Mutex<Outgoing>>,
     _body: PhantomData<fn(R)>,
+}
+
+struct Outgoing {
+    socket: UnixStream,
+    /// Frames that wait for the next one.
+    held: Vec<u8>,
+}
+
+impl Outgoing {
+    fn flush(&mut self) -> io::Result<()> {
+        // Whatever could not be sent is not sent again: a broken wire has no other end.
+        self.socket.write_all(&std::mem::take(&mut self.held))
+    }
 }
 
 impl<R> Clone for Replier<R> {
@@ -136,7 +152,8 @@ fn greet<Q: DeserializeOwned, R: Serialize>(
     kind: &str,
     sandbox: Option<Report>,
 ) -> Result<(Requests<Q>, Replier<R>), WireError> {
-    let replier = Replier { to: Arc::new(Mutex::new(socket.try_clone()?)), _body: PhantomData };
+    let outgoing = Outgoing { socket: socket.try_clone()?, held: Vec::new() };
+    let replier = Replier { to: Arc::new(Mutex::new(outgoing)), _body: PhantomData };
     replier.write(&FromHost::Hello(Hello { build: BUILD_ID.into(), kind: kind.into(), sandbox }))?;
     Ok((Requests { from: BufReader::new(Receiver::new(socket)), _body: PhantomData }, replier))
 }
@@ -159,13 +176,28 @@ impl<R: Serialize> Replier<R> {
         self.write(&FromHost::Reply { id, last: false, body })
     }
 
+    /// Takes a reply that others follow soon, and lets it go with them: each sending wakes the daemon. For hosts that do
+    /// nothing else before the next one; what a host that dies has held is lost.
+    pub fn hold(&self, id: u64, body: R) -> Result<(), WireError> {
+        let frame = encode(&FromHost::Reply { id, last: false, body })?;
+        let mut to = self.lock();
+        to.held.extend(frame);
+        if to.held.len() < MOST_HELD { Ok(()) } else { Ok(to.flush()?) }
+    }
+
     /// Sends the last reply to request `id`.
     pub fn finish(&self, id: u64, body: R) -> Result<(), WireError> {
         self.write(&FromHost::Reply { id, last: true, body })
     }
 
     fn write(&self, message: &FromHost<R>) -> Result<(), WireError> {
-        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
-        write_frame(&mut *to, message)
+        let frame = encode(message)?;
+        let mut to = self.lock();
+        to.held.extend(frame);
+        Ok(to.flush()?)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Outgoing> {
+        self.to.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,14 +11,14 @@ use crate::wire::{FromHost, Hello, ToHost, WireError, checked_len, encode};
 use rustix::process::Signal;
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::HashMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{Child, Command};
@@ -28,6 +28,8 @@ use tokio::sync::{mpsc, watch};
 const REPLY_QUEUE: usize = 1024;
 /// Messages that may wait to be written to one child.
 const SEND_QUEUE: usize = 256;
+/// Bytes of replies that are taken from the wire at once; larger replies are read past the buffer.
+const READ_AT_ONCE: usize = 16 << 10;
 /// How long a child may take to say hello.
 const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 /// Deaths within [`CRASH_WINDOW`] after which a child is not started again for a while.
@@ -116,17 +118,19 @@ impl End {
     }
 }
 
+type Incoming = BufReader<OwnedReadHalf>;
+
 type Waiting<R> = Arc<Mutex<HashMap<u64, mpsc::Sender<Result<(R, bool), LinkError>>>>>;
 
-/// A message on its way to a child, with the file that goes along.
+/// A message on its way to a child, with the files that go along.
 struct Outgoing<Q> {
     message: ToHost<Q>,
-    file: Option<OwnedFd>,
+    files: Vec<OwnedFd>,
 }
 
 impl<Q> From<ToHost<Q>> for Outgoing<Q> {
     fn from(message: ToHost<Q>) -> Self {
-        Self { message, file: None }
+        Self { message, files: Vec::new() }
     }
 }
 
@@ -152,7 +156,8 @@ where
     pub async fn spawn(spec: &HostSpec) -> Result<Self, LinkError> {
         let (child, socket) = start(spec)?;
         let pid = child.id().unwrap_or(0);
-        let (mut from, to) = socket.into_split();
+        let (from, to) = socket.into_split();
+        let mut from = BufReader::with_capacity(READ_AT_ONCE, from);
         let sandbox = expect_hello(spec, &mut from).await?;
 
         let waiting: Waiting<R> = Arc::default();
@@ -166,15 +171,15 @@ where
 
     /// Sends a request. Replies arrive in the order the child sent them.
     pub async fn request(&self, body: Q) -> Result<Replies<Q, R>, LinkError> {
-        self.start(body, None).await
+        self.start(body, Vec::new()).await
     }
 
-    /// The same with an open file, which the child gets along with the request.
-    pub async fn request_with(&self, body: Q, file: OwnedFd) -> Result<Replies<Q, R>, LinkError> {
-        self.start(body, Some(file)).await
+    /// The same with open files, [`passing::MOST`] at most, which the child gets along with the request.
+    pub async fn request_with(&self, body: Q, files: Vec<OwnedFd>) -> Result<Replies<Q, R>, LinkError> {
+        self.start(body, files).await
     }
 
-    async fn start(&self, body: Q, file: Option<OwnedFd>) -> Result<Replies<Q, R>, LinkError> {
+    async fn start(&self, body: Q, files: Vec<OwnedFd>) -> Result<Replies<Q, R>, LinkError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel(REPLY_QUEUE);
         lock(&self.waiting).insert(id, sender);
@@ -184,7 +189,7 @@ where
         if let Some(end) = self.ended.borrow().clone() {
             return Err(end.error(self.kind));
         }
-        let outgoing = Outgoing { message: ToHost::Request { id, body }, file };
+        let outgoing = Outgoing { message: ToHost::Request { id, body }, files };
         self.to_child.send(outgoing).await.map_err(|_| self.died())?;
         Ok(replies)
     }
@@ -386,7 +391,7 @@ fn start(spec: &HostSpec) -> Result<(Child, UnixStream), LinkError> {
     Ok((child, UnixStream::from_std(ours).map_err(failed)?))
 }
 
-async fn expect_hello(spec: &HostSpec, from: &mut OwnedReadHalf) -> Result<Option<Report>, LinkError> {
+async fn expect_hello(spec: &HostSpec, from: &mut Incoming) -> Result<Option<Report>, LinkError> {
     let refused = |reason: String| LinkError::Hello { program: spec.program.display().to_string(), reason };
     // The body of a first frame must be a hello, so its reply type does not matter.
     let first = tokio::time::timeout(HELLO_DEADLINE, read::<FromHost<()>>(from)).await;
@@ -401,7 +406,7 @@ async fn expect_hello(spec: &HostSpec, from: &mut OwnedReadHalf) -> Result<Optio
     }
 }
 
-async fn read<T: DeserializeOwned>(from: &mut OwnedReadHalf) -> Result<Option<T>, WireError> {
+async fn read<T: DeserializeOwned>(from: &mut Incoming) -> Result<Option<T>, WireError> {
     let mut head = [0u8; 4];
     match from.read_exact(&mut head).await {
         Ok(_) => {}
@@ -425,25 +430,28 @@ async fn write_loop<Q: Serialize>(mut to: OwnedWriteHalf, mut queue: mpsc::Recei
 
 async fn write<Q: Serialize>(to: &mut OwnedWriteHalf, outgoing: Outgoing<Q>) -> Result<(), WireError> {
     let frame = encode(&outgoing.message)?;
-    let sent = match &outgoing.file {
-        None => 0,
-        Some(file) => loop {
-            to.writable().await?;
-            let socket = to.as_ref();
-            match socket.try_io(Interest::WRITABLE, || passing::send(socket, &frame, file.as_fd())) {
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                sent => break sent?,
-            }
-        },
-    };
+    let sent = if outgoing.files.is_empty() { 0 } else { pass_on(to, &frame, &outgoing.files).await? };
     Ok(to.write_all(&frame[sent..]).await?)
+}
+
+/// Sends files with the beginning of a frame; how much of it went.
+async fn pass_on(to: &mut OwnedWriteHalf, frame: &[u8], files: &[OwnedFd]) -> std::io::Result<usize> {
+    let files: Vec<BorrowedFd<'_>> = files.iter().map(AsFd::as_fd).collect();
+    loop {
+        to.writable().await?;
+        let socket = to.as_ref();
+        match socket.try_io(Interest::WRITABLE, || passing::send(socket, frame, &files)) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            sent => return sent,
+        }
+    }
 }
 
 /// Pumps replies until the child ends, then tells everybody who waits.
 async fn watch_child<Q, R: DeserializeOwned>(
     kind: &'static str,
     mut child: Child,
-    mut from: OwnedReadHalf,
+    mut from: Incoming,
     waiting: Waiting<R>,
     to_child: mpsc::WeakSender<Outgoing<Q>>,
     mut killed: mpsc::Receiver<Option<String>>,
@@ -477,7 +485,7 @@ async fn watch_child<Q, R: DeserializeOwned>(
 
 /// Delivers replies; returns on end of stream, or with the protocol error that ended it.
 async fn pump<Q, R: DeserializeOwned>(
-    from: &mut OwnedReadHalf,
+    from: &mut Incoming,
     waiting: &Waiting<R>,
     to_child: &mpsc::WeakSender<Outgoing<Q>>,
 ) -> Option<String> {

@@ -51,6 +51,8 @@ pub struct Chat<'m> {
     wire: &'m Wire,
     vocab: LlamaVocab<'m>,
     lanes: Lanes<'m>,
+    /// A sequence can't be taken back in part.
+    whole_only: bool,
     template: Template,
     controls: Controls,
     marked: Marked,
@@ -91,6 +93,7 @@ impl<'m> Chat<'m> {
             wire,
             controls: Controls::of(&vocab),
             lanes,
+            whole_only: is_whole_only(loaded),
             marked: Marked::of(&vocab, template.format()),
             vocab,
             template,
@@ -387,9 +390,12 @@ fn send(wire: &Wire, run: &mut Run, how: Send) {
     }
 }
 
+fn is_whole_only(loaded: &Loaded) -> bool {
+    loaded.model.is_recurrent() || loaded.model.is_hybrid()
+}
+
 fn saved(loaded: &Loaded, spec: &LoadSpec) -> Saved {
     // What the bytes of saved keys and values depend on, besides the weights.
     let layout = format!("llama-cpp-sys-2 0.1.161, f16 f16 flash, {}", std::env::consts::ARCH);
-    let whole_only = loaded.model.is_recurrent() || loaded.model.is_hybrid();
-    if whole_only { Saved::open_whole_only(&spec.cache, &layout) } else { Saved::open(&spec.cache, &layout) }
+    if is_whole_only(loaded) { Saved::open_whole_only(&spec.cache, &layout) } else { Saved::open(&spec.cache, &layout) }
 }

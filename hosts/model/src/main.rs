@@ -15,6 +15,7 @@ mod backend;
 mod chat;
 mod context;
 mod controls;
+mod drafts;
 mod embed;
 mod format;
 mod grammar;

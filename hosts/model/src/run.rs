@@ -3,6 +3,7 @@
 //! Owns: its tokens, how the next one is chosen, why it ends, what it took. Must not know: other answers, the context,
 //! wires.
 
+use crate::drafts::Drafts;
 use crate::guide::Guide;
 use crate::lanes::Place;
 use crate::marked::Marked;
@@ -56,6 +57,7 @@ pub struct Run {
     sampler: Sampler,
     /// What the answer must look like.
     pub guide: Guide,
+    drafts: Drafts,
     alternatives: Option<u8>,
     logprobs: Vec<TokenLogprob>,
 }
@@ -112,6 +114,7 @@ impl Run {
             began,
             sampler: Sampler::new(spec)?,
             guide: means.guide,
+            drafts: Drafts::default(),
             alternatives,
             logprobs: Vec::new(),
             job,
@@ -138,6 +141,14 @@ impl Run {
         self.tokens.len().saturating_add(left).min(self.length)
     }
 
+    /// What probably follows, `most` tokens at most: worth evaluating along with the tokens that are known, one if it is
+    /// `alone`.
+    pub fn guesses(&mut self, alone: bool, most: usize) -> Vec<LlamaToken> {
+        // After the last one that may come nothing is chosen.
+        let left = self.longest().saturating_sub(self.tokens.len() + 1);
+        if self.is_prompt() { Vec::new() } else { self.drafts.next(&self.tokens, alone, most.min(left)) }
+    }
+
     /// What is worth keeping of it.
     pub fn keep(&self) -> Keep {
         self.keep
@@ -162,6 +173,7 @@ impl Run {
             return Ok(None);
         }
         let token = self.next(scores, thinks)?;
+        self.drafts.learn(token);
         if marked.ends(vocab, token) {
             return Ok(Some(Finish::Stop));
         }

@@ -15,10 +15,12 @@ mod disk;
 mod folder;
 mod format;
 mod memory;
+mod state;
 #[cfg(test)]
 mod tests;
 
 pub use disk::{Writing, Written};
+pub use state::State;
 
 use disk::Disk;
 use hob_engine::CacheSpec;
@@ -56,7 +58,7 @@ pub struct Entry {
     /// The tokens.
     pub tokens: Vec<i32>,
     /// What llama.cpp saved of their sequence.
-    pub state: Vec<u8>,
+    pub state: State,
     /// Leading tokens that may go to disk.
     pub may_persist: usize,
 }
@@ -69,7 +71,7 @@ impl Entry {
 
     /// Bytes that it takes in memory.
     pub fn bytes(&self) -> u64 {
-        (size_of::<Self>() + size_of::<i32>() * self.tokens.capacity() + self.state.capacity()) as u64
+        (size_of::<Self>() + size_of::<i32>() * self.tokens.capacity() + self.state.memory()) as u64
     }
 }
 
@@ -130,7 +132,7 @@ impl Saved {
     /// had to make way (or this one, when it is too large) and may wholly go to disk: [`Saved::put_disk`] keeps them.
     pub fn put_memory(&mut self, tokens: Vec<i32>, state: Vec<u8>, may_persist: usize) -> Vec<Arc<Entry>> {
         self.next_id += 1;
-        let mut gone = self.memory.put(self.next_id, Entry { tokens, state, may_persist });
+        let mut gone = self.memory.put(self.next_id, Entry { tokens, state: State::Kept(state), may_persist });
         gone.retain(|entry| self.belongs_on_disk(entry));
         gone
     }
@@ -207,13 +209,7 @@ impl Saved {
             Tier::Memory => self.memory.take(found.id),
             Tier::Disk => self.disk.as_mut()?.read(found.id),
         }?;
-        // Copied only while somebody else still reads it.
-        let entry = Arc::try_unwrap(entry).unwrap_or_else(|shared| Entry {
-            tokens: shared.tokens.clone(),
-            state: shared.state.clone(),
-            may_persist: shared.may_persist,
-        });
-        Some((entry.tokens, entry.state))
+        Some((entry.tokens.clone(), entry.state.to_vec()))
     }
 
     /// Forgets what is in memory.

@@ -5,8 +5,10 @@
 
 use super::{Language, words};
 use foldhash::fast::RandomState;
+use std::borrow::Borrow;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use tantivy::tokenizer::{TextAnalyzer, TokenStream};
 
@@ -26,9 +28,48 @@ struct Known {
 
 struct Chain {
     filters: TextAnalyzer,
-    /// What a word becomes; nothing when it is left out.
-    known: HashMap<Box<str>, Box<str>, RandomState>,
+    known: HashSet<Pair, RandomState>,
 }
+
+/// A word and what it becomes, which is nothing when it is left out. Both in one piece of memory, since most of what
+/// looking a word up takes is waiting for memory; told by the word alone.
+struct Pair {
+    both: Box<str>,
+    /// Bytes of the word.
+    word: usize,
+}
+
+impl Pair {
+    fn new(word: &str, token: &str) -> Self {
+        Self { both: [word, token].concat().into(), word: word.len() }
+    }
+
+    fn token(&self) -> &str {
+        &self.both[self.word..]
+    }
+}
+
+impl Borrow<str> for Pair {
+    fn borrow(&self) -> &str {
+        &self.both[..self.word]
+    }
+}
+
+impl Hash for Pair {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let word: &str = self.borrow();
+        word.hash(state);
+    }
+}
+
+impl PartialEq for Pair {
+    fn eq(&self, other: &Self) -> bool {
+        let (own, other): (&str, &str) = (self.borrow(), other.borrow());
+        own == other
+    }
+}
+
+impl Eq for Pair {}
 
 /// Gives `out` what is indexed of each word of `text`, with the bytes where the word stands.
 pub(super) fn each(text: &str, language: Language, code: bool, mut out: impl FnMut(Range<usize>, &str)) {
@@ -39,7 +80,7 @@ pub(super) fn each(text: &str, language: Language, code: bool, mut out: impl FnM
         let chain = known
             .languages
             .entry(language)
-            .or_insert_with(|| Chain { filters: language.chain(), known: HashMap::default() });
+            .or_insert_with(|| Chain { filters: language.chain(), known: HashSet::default() });
         words::cut(text, code, &mut |range, word| chain.give(word, |token| out(range, token)));
     });
 }
@@ -57,14 +98,14 @@ impl Known {
 
 impl Chain {
     fn give(&mut self, word: &str, out: impl FnOnce(&str)) {
-        if let Some(token) = self.known.get(word) {
-            return unless_empty(token, out);
+        if let Some(pair) = self.known.get(word) {
+            return unless_empty(pair.token(), out);
         }
         let mut stream = self.filters.token_stream(word);
         let token = if stream.advance() { stream.token().text.as_str() } else { "" };
         unless_empty(token, out);
         if word.len() <= LONGEST && self.known.len() < MOST {
-            self.known.insert(word.into(), token.into());
+            self.known.insert(Pair::new(word, token));
         }
     }
 }

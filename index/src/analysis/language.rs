@@ -3,12 +3,13 @@
 //! Guesses are conservative: what is short or unclear in Latin script counts as English, because
 //! search adds the stems of every language that is present anyway.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
 
 use foldhash::fast::RandomState;
-use tantivy::tokenizer::{self, StopWordFilter, TextAnalyzer, TokenStream};
+use tantivy::tokenizer::{self, RawTokenizer, StopWordFilter, TextAnalyzer, TokenStream};
 use whatlang::{Detector, Lang};
 
 use super::words::unspaced;
@@ -165,7 +166,7 @@ fn plain(text: &str) -> Option<Language> {
 }
 
 /// Lets the stop words of the text confirm or overrule what its trigrams suggest.
-fn weigh(words: &[String], mut hits: Vec<(usize, Language)>, guessed: Language, reliable: bool) -> Language {
+fn weigh(words: &[Cow<'_, str>], mut hits: Vec<(usize, Language)>, guessed: Language, reliable: bool) -> Language {
     hits.sort_by_key(|&(n, language)| (std::cmp::Reverse(n), language != guessed));
     let known = hits.iter().find(|h| h.1 == guessed).map(|h| h.0);
     let (best, leader) = hits.first().copied().unwrap_or((0, Language::ENGLISH));
@@ -212,54 +213,76 @@ fn by_script(text: &str) -> Option<Language> {
     Language::from_code(code)
 }
 
-fn lower_words(text: &str) -> Vec<String> {
+/// The words of a text in small letters: borrowed where they are written so, as most are.
+fn lower_words(text: &str) -> Vec<Cow<'_, str>> {
     let mut words = Vec::new();
-    super::words::cut(text, false, &mut |_, word| {
-        if word.chars().all(char::is_alphabetic) {
-            words.push(word.to_lowercase());
+    super::words::cut(text, false, &mut |range, word| {
+        let written = &text[range];
+        if word == written && word.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            words.push(Cow::Borrowed(written));
+        } else if word.chars().all(char::is_alphabetic) {
+            words.push(Cow::Owned(word.to_lowercase()));
         }
     });
     words
 }
 
 /// Knows the stop words of one language.
+#[derive(Clone)]
 struct Probe {
     language: Language,
-    filter: StopWordFilter,
+    /// Lets through what is none.
+    filter: TextAnalyzer,
 }
 
 impl Probe {
-    fn lists(&self, word: &str) -> bool {
-        let mut chain = TextAnalyzer::builder(Listed(vec![word.to_owned()])).filter(self.filter.clone()).build();
-        !chain.token_stream("").advance()
+    fn lists(&mut self, word: &str) -> bool {
+        !self.filter.token_stream(word).advance()
+    }
+}
+
+/// What a thread knows of stop words.
+struct StopWords {
+    probes: Vec<Probe>,
+    /// Which of the probes list a word, as bits: asking them is slow, and most words come again.
+    seen: HashMap<Box<str>, u32, RandomState>,
+}
+
+impl StopWords {
+    /// The probes that list a word.
+    fn listed(&mut self, word: &str) -> u32 {
+        if let Some(listed) = self.seen.get(word) {
+            return *listed;
+        }
+        let listed = self.probes.iter_mut().enumerate().map(|(i, probe)| u32::from(probe.lists(word)) << i).sum();
+        if self.seen.len() > MOST_SEEN {
+            self.seen.clear();
+        }
+        self.seen.insert(word.into(), listed);
+        listed
     }
 }
 
 /// How many of the words are stop words of each allowed language, most first.
-fn stop_words(words: &[String], allowed: impl Fn(Language) -> bool) -> Vec<(usize, Language)> {
-    let mut counts = vec![0; PROBES.len()];
-    SEEN.with_borrow_mut(|seen| {
-        if seen.len() > MOST_SEEN {
-            seen.clear();
-        }
+fn stop_words(words: &[Cow<'_, str>], allowed: impl Fn(Language) -> bool) -> Vec<(usize, Language)> {
+    let mut counts: Vec<(usize, Language)> = PROBES.iter().map(|probe| (0, probe.language)).collect();
+    STOP_WORDS.with_borrow_mut(|known| {
         for word in words.iter().filter(|word| word.len() <= LONGEST_STOP_WORD) {
-            let listed = seen.get(word.as_str()).copied().unwrap_or_else(|| {
-                let listed = PROBES.iter().enumerate().map(|(i, probe)| u32::from(probe.lists(word)) << i).sum();
-                seen.insert(word.as_str().into(), listed);
-                listed
-            });
-            counts.iter_mut().enumerate().for_each(|(i, count)| *count += usize::from(listed & 1 << i != 0));
+            let mut listed = known.listed(word);
+            while listed != 0 {
+                counts[listed.trailing_zeros() as usize].0 += 1;
+                listed &= listed - 1;
+            }
         }
     });
-    let counted = counts.into_iter().zip(PROBES.iter()).map(|(count, probe)| (count, probe.language));
-    let mut hits: Vec<(usize, Language)> = counted.filter(|(_, language)| allowed(*language)).collect();
-    hits.sort_by_key(|&(n, _)| std::cmp::Reverse(n));
-    hits
+    counts.retain(|(_, language)| allowed(*language));
+    counts.sort_by_key(|&(n, _)| std::cmp::Reverse(n));
+    counts
 }
 
 thread_local! {
-    /// Which of [`PROBES`] list a word, as bits: asking the filters is slow, and most words come again.
-    static SEEN: RefCell<HashMap<Box<str>, u32, RandomState>> = RefCell::default();
+    static STOP_WORDS: RefCell<StopWords> =
+        RefCell::new(StopWords { probes: PROBES.clone(), seen: HashMap::default() });
 }
 
 static PROBES: LazyLock<Vec<Probe>> = LazyLock::new(|| {
@@ -270,6 +293,7 @@ static PROBES: LazyLock<Vec<Probe>> = LazyLock::new(|| {
             "ru" => None,
             _ => row.stemming.and_then(StopWordFilter::new),
         }?;
+        let filter = TextAnalyzer::builder(RawTokenizer::default()).filter(filter).build();
         Some(Probe { language: Language(u8::try_from(i).ok()?), filter })
     });
     listed.collect()
@@ -280,39 +304,6 @@ const ENGLISH: &str = "a about after all also an and any are as at be because be
     may me more most much my no not of off on once one only or other our out over own same she should so some such \
     than that the their them then there these they this those through to under until up us very was we were what \
     when where which while who whom whose why will with would you your";
-
-/// A tokenizer that has its words already.
-#[derive(Clone)]
-struct Listed(Vec<String>);
-
-struct ListedStream {
-    words: std::vec::IntoIter<String>,
-    token: tokenizer::Token,
-}
-
-impl tokenizer::Tokenizer for Listed {
-    type TokenStream<'a> = ListedStream;
-
-    fn token_stream<'a>(&'a mut self, _: &'a str) -> ListedStream {
-        ListedStream { words: std::mem::take(&mut self.0).into_iter(), token: tokenizer::Token::default() }
-    }
-}
-
-impl TokenStream for ListedStream {
-    fn advance(&mut self) -> bool {
-        let Some(word) = self.words.next() else { return false };
-        self.token.text = word;
-        true
-    }
-
-    fn token(&self) -> &tokenizer::Token {
-        &self.token
-    }
-
-    fn token_mut(&mut self) -> &mut tokenizer::Token {
-        &mut self.token
-    }
-}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

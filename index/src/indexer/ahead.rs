@@ -9,14 +9,15 @@ use super::read::{Limits, Reading, extract, finish, refuse};
 use crate::scan::Stamp;
 use crate::types::Extractor;
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// Files given at most before they come back.
 const CAPACITY: usize = 96;
-/// Files that an extractor is told of together, before the first is asked for.
+/// Files that an extractor is told of together, before the first is asked for; it is told of the next ones before the
+/// last of these is.
 const TOGETHER: usize = 24;
 /// Larger files are read by themselves, in bytes.
 const SMALL: u64 = 128 << 10;
@@ -94,37 +95,77 @@ impl Ahead {
 }
 
 fn read_all(given: &Receiver<Job>, tell: &SyncSender<(Job, Reading)>, extractor: &dyn Extractor, limits: Limits) {
-    let mut held: Option<Job> = None;
+    let mut given = Given { jobs: given, large: None };
+    let mut begun = None;
     loop {
-        let Some(first) = held.take().or_else(|| given.recv().ok()) else { return };
-        let mut group = vec![first];
-        while group.len() < TOGETHER && group.iter().all(|job| job.stamp.size <= SMALL) {
-            match given.try_recv() {
-                Ok(job) if job.stamp.size <= SMALL => group.push(job),
-                Ok(job) => {
-                    held = Some(job);
-                    break;
-                }
-                Err(_) => break,
-            }
-        }
-        for (job, reading) in read_group(group, extractor, limits) {
-            if tell.send((job, reading)).is_err() {
+        let Some(group) = begun.take().or_else(|| given.wait().map(|jobs| begin(jobs, extractor, limits))) else {
+            return;
+        };
+        begun = given.at_once().map(|jobs| begin(jobs, extractor, limits));
+        // Told when all are read: each telling may wake the other thread.
+        for read in end(group, extractor, limits) {
+            if tell.send(read).is_err() {
                 return;
             }
         }
     }
 }
 
-fn read_group(group: Vec<Job>, extractor: &dyn Extractor, limits: Limits) -> Vec<(Job, Reading)> {
-    let refused: Vec<Option<Reading>> = group.iter().map(|job| refuse(&job.path, job.stamp, limits)).collect();
-    let readable = group.iter().zip(&refused).filter(|(_, refused)| refused.is_none());
-    readable.for_each(|(job, _)| extractor.expect(&job.path));
+/// What was given, in groups.
+struct Given<'a> {
+    jobs: &'a Receiver<Job>,
+    /// Came out after the small ones of a group, and is read by itself.
+    large: Option<Job>,
+}
+
+impl Given<'_> {
+    /// The next group; `None` when there will be no more.
+    fn wait(&mut self) -> Option<Vec<Job>> {
+        let first = self.large.take().or_else(|| self.jobs.recv().ok())?;
+        Some(self.group(first))
+    }
+
+    /// The next group if it is there already.
+    fn at_once(&mut self) -> Option<Vec<Job>> {
+        let first = self.large.take().or_else(|| self.jobs.try_recv().ok())?;
+        Some(self.group(first))
+    }
+
+    fn group(&mut self, first: Job) -> Vec<Job> {
+        let is_small = |job: &Job| job.stamp.size <= SMALL;
+        let mut group = vec![first];
+        while group.len() < TOGETHER && group.iter().all(is_small) {
+            match self.jobs.try_recv() {
+                Ok(job) if is_small(&job) => group.push(job),
+                Ok(job) => {
+                    self.large = Some(job);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        group
+    }
+}
+
+/// A group whose readable files an extractor expects; the others have their reading already.
+fn begin(jobs: Vec<Job>, extractor: &dyn Extractor, limits: Limits) -> Vec<(Job, Option<Reading>)> {
+    let refused = |job: Job| {
+        let refused = refuse(job.stamp, limits);
+        (job, refused)
+    };
+    let group: Vec<(Job, Option<Reading>)> = jobs.into_iter().map(refused).collect();
+    let readable = group.iter().filter(|(_, refused)| refused.is_none());
+    extractor.expect(&readable.map(|(job, _)| job.path.as_path()).collect::<Vec<&Path>>());
+    group
+}
+
+fn end(group: Vec<(Job, Option<Reading>)>, extractor: &dyn Extractor, limits: Limits) -> Vec<(Job, Reading)> {
     let read = |(job, refused): (Job, Option<Reading>)| {
         let reading = refused.unwrap_or_else(|| finish(&job.path, extract(&job.path, extractor), limits));
         (job, reading)
     };
-    group.into_iter().zip(refused).map(read).collect()
+    group.into_iter().map(read).collect()
 }
 
 #[cfg(test)]
@@ -133,7 +174,6 @@ mod tests {
     use super::*;
     use crate::types::{Block, Document, ExtractError};
     use std::fs;
-    use std::path::Path;
 
     struct Names;
     impl Extractor for Names {

@@ -37,7 +37,7 @@ const WRITER_IDLE: Duration = Duration::from_secs(3);
 /// Rest after the index's own files could not be written.
 const TROUBLE: Duration = Duration::from_secs(15);
 /// Entries of a walk looked at between two files.
-const WALK_STEP: usize = 256;
+const WALK_STEP: usize = 64;
 /// A walk rests while this many files that it found wait to be read.
 const FOUND_CAPACITY: usize = 100_000;
 const BUG: &str = "hob failed on it, which is a bug of hob's; please report it";
@@ -170,8 +170,10 @@ impl Indexer {
         }
         self.read_found()?;
         if self.found.len() < FOUND_CAPACITY && self.walk_on(WALK_STEP)? {
-            // What is read meanwhile comes in, and is not waited for.
-            while self.put_next(Duration::ZERO)? {}
+            // What is read meanwhile comes in, and is not waited for; the reader has always something to do.
+            while self.put_next(Duration::ZERO)? {
+                self.read_found()?;
+            }
             return Ok(true);
         }
         if self.ahead.len() > 0 {

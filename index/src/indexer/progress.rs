@@ -95,7 +95,9 @@ impl Inner {
 #[derive(Default)]
 pub(crate) struct Progress {
     inner: Mutex<Inner>,
+    /// Something is to be told: at all, and before [`COALESCE`] is over.
     changed: Condvar,
+    pressing: Condvar,
     at_rest: Condvar,
     listeners: Mutex<Vec<Listener>>,
 }
@@ -107,6 +109,9 @@ impl Progress {
         change(&mut inner.counters);
         if inner.counters.stopping || inner.told.as_ref() != Some(&inner.counters.status()) {
             self.changed.notify_all();
+        }
+        if inner.counters.stopping || inner.has_ended() {
+            self.pressing.notify_all();
         }
         let c = &inner.counters;
         if c.stopping || c.nudged || c.lexical_at_rest() {
@@ -175,7 +180,7 @@ impl Progress {
             }
             let inner = self.lock();
             let going = |i: &mut Inner| !i.counters.stopping && !i.has_ended();
-            drop(self.changed.wait_timeout_while(inner, COALESCE, going).unwrap_or_else(PoisonError::into_inner));
+            drop(self.pressing.wait_timeout_while(inner, COALESCE, going).unwrap_or_else(PoisonError::into_inner));
         }
     }
 

@@ -3,13 +3,11 @@
 //! Owns: why a file gives no passages, in words for the user.
 //! Must not know: the stores.
 
-use crate::scan::{self, Stamp};
+use crate::scan::Stamp;
 use crate::types::{Block, Chunk, Document, ExtractError, Extractor};
 use crate::{analysis, chunk, search};
 use std::collections::hash_map::DefaultHasher;
-use std::fs::File;
 use std::hash::{Hash, Hasher};
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -56,14 +54,14 @@ pub(crate) struct Text {
 
 /// Reads `path`, which looked like `stamp`.
 pub(crate) fn read(path: &Path, stamp: Stamp, extractor: &dyn Extractor, limits: Limits) -> Reading {
-    if let Some(refused) = refuse(path, stamp, limits) {
+    if let Some(refused) = refuse(stamp, limits) {
         return refused;
     }
     finish(path, extract(path, extractor), limits)
 }
 
-/// Why `path`, which looked like `stamp`, is not given to an extractor; `None` when it is.
-pub(super) fn refuse(path: &Path, stamp: Stamp, limits: Limits) -> Option<Reading> {
+/// Why a file that looked like `stamp` is not given to an extractor; `None` when it is.
+pub(super) fn refuse(stamp: Stamp, limits: Limits) -> Option<Reading> {
     if stamp.size == 0 {
         return Some(Reading::Skipped("it is empty".to_owned()));
     }
@@ -71,11 +69,7 @@ pub(super) fn refuse(path: &Path, stamp: Stamp, limits: Limits) -> Option<Readin
         let (size, limit) = (mebibytes(stamp.size), mebibytes(limits.file));
         return Some(Reading::Skipped(format!("it has {size} MB, more than the limit of {limit} MB")));
     }
-    // Asked here, since an extractor in a process of its own can't tell all of these apart.
-    File::open(path).err().map(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Reading::Gone,
-        _ => Reading::Unreadable(scan::explain(&error)),
-    })
+    None
 }
 
 /// Has a file extracted. A panic over one odd file must not end the indexing of all the others.
@@ -90,6 +84,8 @@ pub(super) fn extract(path: &Path, extractor: &dyn Extractor) -> Result<Document
 pub(super) fn finish(path: &Path, extracted: Result<Document, ExtractError>, limits: Limits) -> Reading {
     let document = match extracted {
         Ok(document) => document,
+        Err(ExtractError::Unreadable(reason)) => return Reading::Unreadable(reason),
+        Err(ExtractError::Gone) => return Reading::Gone,
         Err(_) if !path.exists() => return Reading::Gone,
         Err(ExtractError::Skipped(reason)) => return Reading::Skipped(reason),
         Err(ExtractError::Unavailable(reason)) => return Reading::Later(reason),
@@ -169,6 +165,7 @@ fn mebibytes(bytes: u64) -> u64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::io;
 
     struct Fixed(Result<Document, ExtractError>);
     impl Extractor for Fixed {
@@ -207,8 +204,13 @@ mod tests {
         assert!(matches!(reading(&Fixed(Err(ExtractError::Unavailable("x".into()))), 5), Reading::Later(_)));
         assert!(matches!(reading(&Fixed(Err(ExtractError::Skipped("x".into()))), 5), Reading::Skipped(_)));
         assert!(matches!(reading(&Panics, 5), Reading::Skipped(r) if r.contains("bug")));
-        let gone = read(Path::new("/nonexistent/x"), Stamp { mtime_ns: 0, size: 1, inode: 0 }, &good, LIMITS);
-        assert!(matches!(gone, Reading::Gone));
+        let opened = |kind: io::ErrorKind| Fixed(Err(ExtractError::unopened(&kind.into())));
+        assert!(matches!(reading(&opened(io::ErrorKind::NotFound), 5), Reading::Gone));
+        let denied = reading(&opened(io::ErrorKind::PermissionDenied), 5);
+        assert!(matches!(denied, Reading::Unreadable(r) if r.contains("permissions")));
+        let stamp = Stamp { mtime_ns: 0, size: 1, inode: 0 };
+        let resting = Fixed(Err(ExtractError::Unavailable("x".into())));
+        assert!(matches!(read(Path::new("/nonexistent/x"), stamp, &resting, LIMITS), Reading::Gone));
     }
 
     #[test]

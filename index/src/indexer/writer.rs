@@ -319,11 +319,11 @@ impl Writer {
 
     /// The second half: the state, the counts, and the word to the backfill.
     fn record(&mut self) -> Result<(), IndexError> {
-        let mut changes = Changes::default();
-        self.collect(&mut changes).map_err(|e| self.unwritable(e))?;
-        changes.fulfil(self.generation).map_err(|e| self.unwritable(e))?;
         let skipped = self.batch.keys().map(|p| Ok(self.shared.state.skip(p)?.is_some()));
         let skipped = skipped.collect::<Result<Vec<bool>, IndexError>>()?;
+        let mut changes = Changes::default();
+        self.collect(&mut changes, &skipped).map_err(|e| self.unwritable(e))?;
+        changes.fulfil(self.generation).map_err(|e| self.unwritable(e))?;
         self.shared.state.apply(changes)?;
         let batch: Vec<Change> = std::mem::take(&mut self.batch).into_values().collect();
         self.since = None;
@@ -340,10 +340,17 @@ impl Writer {
         Ok(())
     }
 
-    fn collect(&self, changes: &mut Changes) -> Result<(), postcard::Error> {
-        for (path, change) in &self.batch {
+    /// The batch as changes of the state, which now says of each path whether it is `skipped`.
+    fn collect(&self, changes: &mut Changes, skipped: &[bool]) -> Result<(), postcard::Error> {
+        for ((path, change), skipped) in self.batch.iter().zip(skipped) {
             match change {
-                Change::Put { record, .. } => changes.put_file(path, record)?,
+                Change::Put { record, .. } => {
+                    changes.put_file(path, record)?;
+                    // Removing what is not there takes as long as removing what is.
+                    if *skipped {
+                        changes.remove_skip(path);
+                    }
+                }
                 Change::Remove { .. } => changes.remove_file(path),
                 Change::Skip { record, .. } => {
                     changes.remove_file(path);

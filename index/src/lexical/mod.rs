@@ -29,7 +29,7 @@ use schema::Fields;
 const WRITER_BYTES: usize = 20_000_000;
 /// At the end of a batch there is nothing to do but to write it out.
 const WRITER_THREADS: usize = 2;
-/// Passages handed to the writer at once.
+/// Passages handed to the writer at once: by themselves, each would wake one of its threads.
 const TOGETHER: usize = 64;
 /// The kind of what is no code, whatever the document is.
 const TEXT: &str = "text";
@@ -102,13 +102,44 @@ pub struct Facts {
     pub is_aside: bool,
 }
 
+/// tantivy's writer, and passages that it has not been given yet.
+struct Writer {
+    writer: IndexWriter,
+    waiting: Vec<UserOperation<TantivyDocument>>,
+}
+
+impl Writer {
+    fn add(&mut self, passage: TantivyDocument) -> tantivy::Result<()> {
+        self.waiting.push(UserOperation::Add(passage));
+        if self.waiting.len() < TOGETHER { Ok(()) } else { self.hand_over() }
+    }
+
+    fn hand_over(&mut self) -> tantivy::Result<()> {
+        self.writer.run(self.waiting.drain(..)).map(drop)
+    }
+
+    /// Removes the passages with a term, of those added before.
+    fn remove(&mut self, term: Term) -> tantivy::Result<()> {
+        self.hand_over()?;
+        self.writer.delete_term(term);
+        Ok(())
+    }
+
+    fn commit(&mut self, payload: &str) -> tantivy::Result<()> {
+        self.hand_over()?;
+        let mut prepared = self.writer.prepare_commit()?;
+        prepared.set_payload(payload);
+        prepared.commit().map(drop)
+    }
+}
+
 /// The store.
 pub struct Lexical {
     dir: PathBuf,
     index: Index,
     reader: IndexReader,
     fields: Fields,
-    writer: Mutex<Option<IndexWriter>>,
+    writer: Mutex<Option<Writer>>,
     languages: RwLock<Arc<Vec<Language>>>,
     fresh: bool,
 }
@@ -180,7 +211,7 @@ impl Lexical {
         add_words(&mut common, f.place, &words(&place, document.lang, TEXT));
         let mut guard = self.writer()?;
         let writer = self.opened(&mut guard)?;
-        let passage = |(id, chunk): &(ChunkId, Chunk)| {
+        for (id, chunk) in document.chunks {
             let mut doc = common.clone();
             doc.add_u64(f.id, *id);
             doc.add_text(f.text, &chunk.text);
@@ -196,11 +227,7 @@ impl Lexical {
             }
             add_words(&mut doc, f.body, &words(&chunk.text, document.lang, document.kind));
             add_words(&mut doc, f.heading, &words(&chunk.heading, document.lang, TEXT));
-            UserOperation::Add(doc)
-        };
-        // Handed over by themselves, each would wake the writer's thread.
-        for some in document.chunks.chunks(TOGETHER) {
-            writer.run(some.iter().map(passage)).map_err(|e| self.failed(&e))?;
+            writer.add(doc).map_err(|e| self.failed(&e))?;
         }
         Ok(())
     }
@@ -217,21 +244,14 @@ impl Lexical {
 
     fn delete(&self, term: Term) -> Result<(), IndexError> {
         let mut guard = self.writer()?;
-        self.opened(&mut guard)?.delete_term(term);
-        Ok(())
+        self.opened(&mut guard)?.remove(term).map_err(|e| self.failed(&e))
     }
 
     /// Makes what was added and removed durable and visible, and remembers `generation` with it.
     pub fn commit(&self, generation: u64) -> Result<(), IndexError> {
         let mut guard = self.writer()?;
         let writer = self.opened(&mut guard)?;
-        let mut commit = || -> tantivy::Result<()> {
-            let mut prepared = writer.prepare_commit()?;
-            prepared.set_payload(&generation.to_string());
-            prepared.commit()?;
-            self.reader.reload()
-        };
-        commit().map_err(|e| self.failed(&e))?;
+        writer.commit(&generation.to_string()).and_then(|()| self.reader.reload()).map_err(|e| self.failed(&e))?;
         drop(guard);
         self.note_languages()
     }
@@ -240,7 +260,7 @@ impl Lexical {
     /// not committed is lost.
     pub fn release_writer(&self) -> Result<(), IndexError> {
         let Some(writer) = self.writer()?.take() else { return Ok(()) };
-        writer.wait_merging_threads().map_err(|e| self.failed(&e))?;
+        writer.writer.wait_merging_threads().map_err(|e| self.failed(&e))?;
         // Merged segments are only let go by a reader that knows their successors.
         self.reader.reload().map_err(|e| self.failed(&e))
     }
@@ -256,11 +276,11 @@ impl Lexical {
         Ok(())
     }
 
-    fn writer(&self) -> Result<MutexGuard<'_, Option<IndexWriter>>, IndexError> {
+    fn writer(&self) -> Result<MutexGuard<'_, Option<Writer>>, IndexError> {
         self.writer.lock().map_err(|_| self.storage_error("its writer stopped in the middle of a change"))
     }
 
-    fn opened<'a>(&self, slot: &'a mut Option<IndexWriter>) -> Result<&'a mut IndexWriter, IndexError> {
+    fn opened<'a>(&self, slot: &'a mut Option<Writer>) -> Result<&'a mut Writer, IndexError> {
         if slot.is_none() {
             let options = IndexWriterOptions::builder()
                 .memory_budget_per_thread(WRITER_BYTES)
@@ -272,7 +292,7 @@ impl Lexical {
             let mut policy = LogMergePolicy::default();
             policy.set_del_docs_ratio_before_merge(MOST_DEAD);
             writer.set_merge_policy(Box::new(policy));
-            *slot = Some(writer);
+            *slot = Some(Writer { writer, waiting: Vec::new() });
         }
         slot.as_mut().ok_or_else(|| self.storage_error("its writer could not be started"))
     }

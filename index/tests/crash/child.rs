@@ -83,7 +83,7 @@ struct Text;
 
 impl Extractor for Text {
     fn extract(&self, path: &Path) -> Result<Document, ExtractError> {
-        let text = fs::read_to_string(path).map_err(|e| ExtractError::Unavailable(e.to_string()))?;
+        let text = fs::read_to_string(path).map_err(|e| ExtractError::unopened(&e))?;
         let blocks = text.split("\n\n").map(|part| Block { text: part.to_owned(), line: 1, ..Block::default() });
         Ok(Document { kind: "text".to_owned(), blocks: blocks.collect(), ..Document::default() })
     }

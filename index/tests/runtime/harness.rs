@@ -47,7 +47,7 @@ impl Extractor for TextExtractor {
         if down.is_ok() {
             return Err(ExtractError::Unavailable("the extractor is resting".to_owned()));
         }
-        let bytes = fs::read(path).map_err(|e| ExtractError::Unavailable(e.to_string()))?;
+        let bytes = fs::read(path).map_err(|e| ExtractError::unopened(&e))?;
         let text = String::from_utf8(bytes).map_err(|_| ExtractError::Skipped("it is not text".to_owned()))?;
         assert!(!text.contains("PANIC"), "the extractor was asked to panic");
         let mut line = 1;

@@ -116,6 +116,10 @@ pub struct Usage {
     pub threads: u32,
     /// How often it made way for somebody who waits.
     pub preempted: u32,
+    /// Tokens that were guessed and evaluated before they were chosen.
+    pub drafted: u32,
+    /// Those of them that were chosen then.
+    pub accepted: u32,
 }
 
 /// What stands in place of a path when something was pushed by a program and is no file.

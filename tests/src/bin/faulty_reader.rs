@@ -15,12 +15,18 @@ fn main() {
     while let Ok(Some(message)) = requests.receive() {
         match message {
             ToHost::Request { id, body } => {
-                let file = requests.take_file().expect("a file with the request");
-                match body.name.to_string_lossy().split('-').next() {
-                    Some("die") => std::process::abort(),
-                    Some("hang") => std::thread::park(),
-                    Some("flood") => flood(),
-                    _ => replier.finish(id, ExtractReply::Document(read(File::from(file)))).expect("sent"),
+                for (nth, wanted) in body.files.iter().enumerate() {
+                    let file = requests.take_file().expect("a file with the request");
+                    match wanted.name.to_string_lossy().split('-').next() {
+                        Some("die") => std::process::abort(),
+                        Some("hang") => std::thread::park(),
+                        Some("flood") => flood(),
+                        _ => {}
+                    }
+                    let reply = ExtractReply::Document(read(File::from(file)));
+                    let last = nth + 1 == body.files.len();
+                    let told = if last { replier.finish(id, reply) } else { replier.hold(id, reply) };
+                    told.expect("sent");
                 }
             }
             ToHost::Cancel { .. } => {}

@@ -205,6 +205,8 @@ fn done(finish: Finish, prompt_tokens: u32, completion_tokens: u32, logprobs: Ve
         prompt_ms: 15,
         threads: 2,
         preempted: 1,
+        drafted: 4,
+        accepted: 3,
     };
     ModelReply::Done { finish, usage, logprobs }
 }

@@ -5,7 +5,7 @@ pub mod media;
 pub mod office;
 
 use hob_extract_host::extract;
-use hob_link::extract::{Document, ExtractReply, ExtractRequest, open};
+use hob_link::extract::{Document, ExtractReply, ToRead, open};
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -52,13 +52,13 @@ impl Folder {
 /// What the host makes of a file, opened the way the daemon opens it.
 pub fn of(path: &Path) -> ExtractReply {
     match open(path) {
-        Ok(file) => extract(&request(path), file),
+        Ok(file) => extract(&wanted(path), file),
         Err(error) => ExtractReply::Skipped { reason: error.to_string() },
     }
 }
 
-pub fn request(path: &Path) -> ExtractRequest {
-    ExtractRequest { name: path.into(), max_bytes: 10_000_000, max_text: 1_000_000 }
+pub fn wanted(path: &Path) -> ToRead {
+    ToRead { name: path.into(), max_bytes: 10_000_000, max_text: 1_000_000 }
 }
 
 /// Line, text, heading.

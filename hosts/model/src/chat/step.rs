@@ -10,9 +10,11 @@ use crate::grammar::Grammars;
 use crate::lanes::Load;
 use crate::output::Send;
 use crate::run::Run;
+use crate::saved::common;
 use crate::schedule::{Part, Plan, View};
 use crate::threads::Work;
 use hob_engine::{EngineError, Finish, ModelReply, ModelRequest, Priority};
+use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
 use std::time::Instant;
 
@@ -22,6 +24,8 @@ struct Batch {
     group: Group,
     parts: Vec<Part>,
     items: Vec<Item>,
+    /// What probably follows the only part, evaluated after its tokens.
+    guesses: Vec<LlamaToken>,
     work: Work,
 }
 
@@ -47,7 +51,8 @@ impl Chat<'_> {
         }
         self.rest(&plan);
         self.wire.begin_step(plan.gives_way);
-        let batches = self.batches(&plan, &views);
+        let mut batches = self.batches(&plan, &views);
+        self.guess(&mut batches);
         let done = self.evaluate(&batches)?;
         self.conclude(&batches, &done);
         Ok(())
@@ -84,9 +89,30 @@ impl Chat<'_> {
         let batch = |(lane, parts): (usize, Vec<Part>)| {
             let group = views[parts.first()?.0].group;
             let items = parts.iter().flat_map(|part| self.items(*part)).collect();
-            Some(Batch { lane, group, items, work: work(&parts, views), parts })
+            Some(Batch { lane, group, items, guesses: Vec::new(), work: work(&parts, views), parts })
         };
         lanes.filter_map(batch).collect()
+    }
+
+    /// Adds to the step of a lone answer what it probably says next. Beside others it would take their time.
+    fn guess(&mut self, batches: &mut [Batch]) {
+        let [batch] = batches else { return };
+        let ([(at, _)], Some(last)) = (&batch.parts[..], batch.items.last().copied()) else { return };
+        if !last.scored || self.whole_only {
+            return;
+        }
+        let most = self.lanes.most(batch.lane).saturating_sub(batch.items.len());
+        batch.guesses = self.runs[*at].guesses(batch.items.len() == 1, most);
+        if batch.guesses.is_empty() {
+            return;
+        }
+        let positions = last.position + 1..;
+        batch.items.extend(batch.guesses.iter().zip(positions).map(|(token, position)| Item {
+            token: *token,
+            position,
+            ..last
+        }));
+        batch.work = Work::reading(batch.items.len());
     }
 
     fn items(&self, (at, count): Part) -> Vec<Item> {
@@ -185,17 +211,41 @@ impl Chat<'_> {
             if !item.scored {
                 continue;
             }
-            let chosen = run.choose(&self.vocab, &self.marked, self.lanes.scores(batch.lane, last - 1));
-            let chosen = chosen.and_then(|over| {
-                constrain_call(run, self.template.format(), self.grammars.as_ref(), &self.vocab)?;
-                Ok(over)
-            });
-            match chosen {
-                Ok(None) => send(self.wire, run, how),
+            match self.go_on(*at, batch, last - 1) {
+                Ok(None) => send(self.wire, &mut self.runs[*at], how),
                 Ok(Some(finish)) => over.push((*at, Ok(finish))),
                 Err(error) => over.push((*at, Err(error))),
             }
         }
+    }
+
+    /// Chooses what follows item `last` of a step, and what follows that, for as long as it was guessed right. Guesses
+    /// that did not come true leave the context.
+    fn go_on(&mut self, at: usize, batch: &Batch, last: usize) -> Result<Option<Finish>, EngineError> {
+        let run = &mut self.runs[at];
+        let known = run.tokens.len();
+        let mut right = 0;
+        let over = loop {
+            let scores = self.lanes.scores(batch.lane, last + right);
+            let chosen = run.choose(&self.vocab, &self.marked, scores).and_then(|over| {
+                constrain_call(run, self.template.format(), self.grammars.as_ref(), &self.vocab)?;
+                Ok(over)
+            });
+            let said = &run.tokens[known..];
+            right = common(&batch.guesses, said);
+            if right < said.len() || !matches!(chosen, Ok(None)) {
+                break chosen;
+            }
+        };
+        run.usage.drafted += batch.guesses.len() as u32;
+        run.usage.accepted += right as u32;
+        if let Some(place) = run.place.filter(|_| !batch.guesses.is_empty()) {
+            self.lanes.added(place, &batch.guesses[..right]);
+            if right < batch.guesses.len() {
+                self.lanes.undo(place);
+            }
+        }
+        over
     }
 }
 

@@ -4,7 +4,7 @@
 //! of the folder, and how a file is laid out.
 
 use super::folder::Folder;
-use super::{Entry, common, format};
+use super::{Entry, State, common, format};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -197,16 +197,16 @@ impl Disk {
         self.known.push(OnDisk { id: self.next_id, tokens, state, name, bytes });
     }
 
-    fn load(&self, known: &OnDisk) -> io::Result<Vec<u8>> {
+    fn load(&self, known: &OnDisk) -> io::Result<State> {
         let mut file = File::open(self.folder.path(&known.name))?;
         let len = file.metadata()?.len();
         let head = format::read_head(&mut file, len, self.folder.key())?;
         if head.tokens != known.tokens || len > self.folder.limit() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "is another file than before"));
         }
-        let state = format::read_state(&mut file, &head)?;
+        format::check_state(&mut file, &head)?;
         self.folder.touch(&file);
-        Ok(state)
+        State::on_disk(&file, len - head.state)
     }
 }
 

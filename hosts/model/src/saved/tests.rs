@@ -51,7 +51,7 @@ fn put_disk(saved: &mut Saved, tokens: &[i32]) {
 fn served(saved: &mut Saved, prompt: &[i32]) -> Option<Vec<i32>> {
     while let Some(found) = saved.longest(prompt) {
         if let Some(entry) = saved.read(&found) {
-            assert_eq!(entry.state, state(&entry.tokens), "a wrong state for {:?}", entry.tokens);
+            assert_eq!(*entry.state, state(&entry.tokens), "a wrong state for {:?}", entry.tokens);
             assert_eq!((common(&entry.tokens, prompt), entry.tokens.len()), (found.len, found.entry_tokens));
             return Some(entry.tokens.clone());
         }
@@ -179,7 +179,7 @@ fn states_that_cant_be_cut_are_found_only_whole() {
 
 #[test]
 fn the_least_recently_used_leaves_memory_first() {
-    let entry = Entry { tokens: vec![0; 2], state: vec![0; STATE], may_persist: 0 };
+    let entry = Entry { tokens: vec![0; 2], state: State::Kept(vec![0; STATE]), may_persist: 0 };
     let limit = 3 * entry.bytes() + 1;
     let mut saved = Saved::open(&CacheSpec { memory_bytes: limit, ..spec(None) }, LAYOUT);
     for first in 1..=3 {
@@ -200,7 +200,7 @@ fn the_least_recently_used_leaves_memory_first() {
 #[test]
 fn what_leaves_memory_and_may_go_to_disk_is_handed_out() {
     let folder = tempfile::tempdir().unwrap();
-    let limit = Entry { tokens: vec![0; 2], state: vec![0; STATE], may_persist: 0 }.bytes();
+    let limit = Entry { tokens: vec![0; 2], state: State::Kept(vec![0; STATE]), may_persist: 0 }.bytes();
     let mut saved = Saved::open(&CacheSpec { memory_bytes: limit, ..spec(Some(folder.path())) }, LAYOUT);
     let put = |saved: &mut Saved, first, may_persist| {
         let gone = saved.put_memory(vec![first, 0], state(&[first, 0]), may_persist);
@@ -343,6 +343,6 @@ fn a_large_state_is_written_beside_other_work() {
     assert!(saved.plan_disk(&tokens[..500]).is_none());
     let started = std::time::Instant::now();
     let found = saved.longest(&tokens).unwrap();
-    assert_eq!(saved.read(&found).unwrap().state, state);
+    assert_eq!(*saved.read(&found).unwrap().state, state);
     eprintln!("{} MiB read and checked in {:?}", state.len() >> 20, started.elapsed());
 }

@@ -51,7 +51,7 @@ struct Reference {
 
 impl Known {
     fn memory_bytes(&self) -> u64 {
-        Entry { tokens: self.tokens.clone(), state: vec![0; STATE], may_persist: 0 }.bytes()
+        Entry { tokens: self.tokens.clone(), state: State::Kept(vec![0; STATE]), may_persist: 0 }.bytes()
     }
 
     fn disk_bytes(&self) -> u64 {
@@ -204,7 +204,7 @@ impl Run {
         let got = if take {
             self.saved.take(&found)
         } else {
-            self.saved.read(&found).map(|entry| (entry.tokens.clone(), entry.state.clone()))
+            self.saved.read(&found).map(|entry| (entry.tokens.clone(), entry.state.to_vec()))
         };
         let (tokens, bytes) = got.expect("an entry that is whole is read");
         assert_eq!(bytes, state(&tokens));
