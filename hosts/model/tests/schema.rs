@@ -82,6 +82,25 @@ async fn copied_values_come_from_the_text() {
 }
 
 #[tokio::test]
+async fn what_repeats_is_guessed_alike_every_time_and_counts_only_if_it_is_chosen() {
+    let Some(host) = host().await else { return };
+    let item = json!({
+        "type": "object",
+        "properties": {"name": {"type": "string", "maxLength": 12}, "colour": {"enum": ["red", "green", "blue"]}},
+        "required": ["name", "colour"], "additionalProperties": false,
+    });
+    let schema = json!({"type": "array", "minItems": 12, "maxItems": 12, "items": item});
+    let list =
+        || GenerateSpec { max_tokens: 0, ..spec("List twelve things in a kitchen with their colours.", &schema) };
+    let first = generate(&host, list()).await.unwrap();
+    check(&schema, &first.text);
+    let (drafted, accepted) = (first.usage.drafted, first.usage.accepted);
+    assert!(accepted >= 12 && accepted <= drafted && accepted < first.usage.completion_tokens, "{:?}", first.usage);
+    let again = generate(&host, list()).await.unwrap();
+    assert_eq!((again.text, again.usage.drafted, again.usage.accepted), (first.text, drafted, accepted));
+}
+
+#[tokio::test]
 async fn what_is_not_supported_is_refused_by_name_and_soon() {
     let Some(host) = host().await else { return };
     for (schema, named) in [
