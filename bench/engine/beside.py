@@ -31,8 +31,9 @@ def beside(b):
         peer.chat("Say hello.", b.system, 2)
         for count in sorted(GOALS):
             hob, alone, served, fixed = [], [], [], {threads: [] for threads in FIXED}
-            with busy(count):
-                for turn in range(b.beside_rounds):
+            for turn in range(b.beside_rounds):
+                # Which processor they and the others come to lie on stays as it is for long, so each turn has new ones.
+                with busy(count):
                     pause(FREE)
                     hob.append(b.caller.ask(words.story(turn), system=b.system, max_tokens=ANSWER).decode_rate)
                     alone.append(single.ask(words.story(turn), system=b.system, max_tokens=ANSWER).decode_rate)
