@@ -1,9 +1,9 @@
 //! The way to the text of files: the extract host, started when needed, killed when it hangs.
 //!
-//! The daemon opens a file and passes it on; the host can open none. Files that the indexer will ask for next are
-//! passed on before their turn and together, so that the host reads while the indexer writes, and nobody is woken for
-//! each of them. A file is blamed for the host's end
-//! only when it was alone with it, and when the host reads a harmless text afterwards.
+//! The daemon opens a file and passes it on; the host can open none. Files that the indexer will ask for next are passed
+//! on before their turn and together, so that the host reads while the indexer writes, and nobody is woken for each of
+//! them. A file is blamed for the host's end only when it was alone with it, and when the host reads a harmless text
+//! afterwards.
 
 use hob_index::types::{Block, Document, ExtractError};
 use hob_link::extract::{self as wire, ExtractReply, ExtractRequest, NotOpened, ToRead, open};
@@ -23,7 +23,8 @@ use tokio::runtime::Handle;
 
 /// How long one file may take that is alone with the host.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// How long one may take that was passed on before its turn; after that it gets a turn alone.
+/// How long the reply for one may take that was passed on before its turn, with those that come along with it; after
+/// that it gets a turn alone.
 const AHEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// Most text taken from one file, in bytes.
 const MAX_TEXT: u64 = 8 << 20;
@@ -32,7 +33,7 @@ const AHEAD_TEXT: u64 = 1 << 20;
 /// Files larger than this wait for their turn, in bytes.
 const AHEAD_BYTES: u64 = 4 << 20;
 /// Files passed on before their turn.
-const MAX_AHEAD: usize = 64;
+const MAX_AHEAD: usize = 48;
 /// Unused for so long, the host ends.
 const IDLE: Duration = Duration::from_secs(30);
 /// How long the host may take to end by itself.

@@ -8,6 +8,7 @@ use hob_extract_host::background::idle_io;
 use hob_extract_host::{extract, log_panics_quietly};
 use hob_link::extract::{ExtractReply, ExtractRequest, ToRead};
 use hob_link::host::{self, Limits, Replier, Requests};
+use hob_link::passing;
 use hob_link::sandbox::Sandbox;
 use hob_link::wire::{ToHost, WireError};
 use std::fs::File;
@@ -22,9 +23,11 @@ const STACK: usize = 16 << 20;
 /// Replies that come one after the other within this time go together; a file that takes longer lets the ones before it
 /// wait until its own is there.
 const SOON: Duration = Duration::from_millis(10);
+/// The files of some requests, and a few of its own.
+const OPEN_FILES: u64 = 4 * passing::MOST as u64 + 32;
 /// A decompression bomb that slips past the format's own limits ends here, not in swap.
 const LIMITS: Limits =
-    Limits { address_space: Some(1536 << 20), open_files: Some(64), oom_score_adj: Some(600), ..Limits::NONE };
+    Limits { address_space: Some(1536 << 20), open_files: Some(OPEN_FILES), oom_score_adj: Some(600), ..Limits::NONE };
 
 fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("HOB_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
@@ -60,7 +63,9 @@ fn serve(mut requests: Requests<ExtractRequest>, replier: &Replier<ExtractReply>
     while let Some(message) = requests.receive()? {
         match message {
             ToHost::Request { id, body } => {
-                let files: Vec<Option<OwnedFd>> = body.files.iter().map(|_| requests.take_file()).collect();
+                let files: Option<Vec<OwnedFd>> = body.files.iter().map(|_| requests.take_file()).collect();
+                // Whose text the next one would be is not known then.
+                let files = files.ok_or_else(|| io::Error::other("a request came without all of its files"))?;
                 answer(replier, id, &body.files, files)?;
             }
             ToHost::Cancel { .. } => {}
@@ -70,20 +75,12 @@ fn serve(mut requests: Requests<ExtractRequest>, replier: &Replier<ExtractReply>
     Ok(())
 }
 
-fn answer(
-    replier: &Replier<ExtractReply>,
-    id: u64,
-    wanted: &[ToRead],
-    files: Vec<Option<OwnedFd>>,
-) -> Result<(), WireError> {
+fn answer(replier: &Replier<ExtractReply>, id: u64, wanted: &[ToRead], files: Vec<OwnedFd>) -> Result<(), WireError> {
     let all = wanted.len();
     let mut sent = Instant::now();
     for (nth, (wanted, file)) in wanted.iter().zip(files).enumerate() {
         let last = nth + 1 == all;
-        let reply = match file {
-            Some(file) => extract(wanted, File::from(file)),
-            None => ExtractReply::Skipped { reason: "the request came without its file".into() },
-        };
+        let reply = extract(wanted, File::from(file));
         if !last && sent.elapsed() < SOON {
             tell(reply, |reply| replier.hold(id, reply))?;
             continue;

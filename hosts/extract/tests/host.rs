@@ -109,7 +109,7 @@ fn it_limits_itself() {
         line[name.len()..].split_whitespace().next().unwrap().to_string()
     };
     assert_eq!(limit("Max address space"), (1536_u64 << 20).to_string());
-    assert_eq!(limit("Max open files"), "64");
+    assert_eq!(limit("Max open files"), "160");
     assert_eq!(limit("Max core file size"), "0");
     let adj = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", host.child.id())).unwrap();
     assert_eq!(adj.trim(), "600");

@@ -12,6 +12,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// Bytes of requests that are taken from the wire at once: a request that brings files is read whole, and nothing of the
+/// next one with it.
+const READ_AT_ONCE: usize = 64 << 10;
 /// Bytes of replies that are held back at most.
 const MOST_HELD: usize = 64 << 10;
 
@@ -155,7 +158,7 @@ fn greet<Q: DeserializeOwned, R: Serialize>(
     let outgoing = Outgoing { socket: socket.try_clone()?, held: Vec::new() };
     let replier = Replier { to: Arc::new(Mutex::new(outgoing)), _body: PhantomData };
     replier.write(&FromHost::Hello(Hello { build: BUILD_ID.into(), kind: kind.into(), sandbox }))?;
-    Ok((Requests { from: BufReader::new(Receiver::new(socket)), _body: PhantomData }, replier))
+    Ok((Requests { from: BufReader::with_capacity(READ_AT_ONCE, Receiver::new(socket)), _body: PhantomData }, replier))
 }
 
 impl<Q: DeserializeOwned> Requests<Q> {
@@ -164,7 +167,7 @@ impl<Q: DeserializeOwned> Requests<Q> {
         read_frame(&mut self.from)
     }
 
-    /// The open file that came with the message just received, for hosts whose requests bring one.
+    /// The next of the open files that came with the messages received so far, for hosts whose requests bring some.
     pub fn take_file(&mut self) -> Option<OwnedFd> {
         self.from.get_mut().take_file()
     }

@@ -171,15 +171,11 @@ where
 
     /// Sends a request. Replies arrive in the order the child sent them.
     pub async fn request(&self, body: Q) -> Result<Replies<Q, R>, LinkError> {
-        self.start(body, Vec::new()).await
+        self.request_with(body, Vec::new()).await
     }
 
     /// The same with open files, [`passing::MOST`] at most, which the child gets along with the request.
     pub async fn request_with(&self, body: Q, files: Vec<OwnedFd>) -> Result<Replies<Q, R>, LinkError> {
-        self.start(body, files).await
-    }
-
-    async fn start(&self, body: Q, files: Vec<OwnedFd>) -> Result<Replies<Q, R>, LinkError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel(REPLY_QUEUE);
         lock(&self.waiting).insert(id, sender);

@@ -6,7 +6,7 @@
 //! passage, the frame of a list (prompt lookup decoding, Saxena 2023,
 //! <https://github.com/apoorvumang/prompt-lookup-decoding>). A step that evaluates some guesses along with the last token
 //! costs less than a step for each of them, as long as they come true more often than not. Guesses depend on the tokens
-//! alone and never on times, so that the same request gives the same answer.
+//! and on whether the answer is alone, and never on times, so that the same request gives the same answer.
 
 use llama_cpp_2::token::LlamaToken;
 
@@ -27,7 +27,7 @@ const KINDS: [(usize, f32); 3] = [(2, 0.3), (4, 0.45), (LONGEST, 0.6)];
 
 /// Guesses for one answer.
 pub struct Drafts {
-    /// How many of ten guesses, so to speak, came true of late, for each kind of ending.
+    /// The share of guesses that came true of late, for each kind of ending.
     trust: [f32; KINDS.len()],
     /// What the last guess was, made or not, and its kind.
     expected: Option<(usize, LlamaToken)>,

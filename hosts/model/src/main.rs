@@ -8,7 +8,6 @@
 //! model and its contexts and does everything else; for an embedding or reranking model it shares
 //! the work out among threads of their own. A failed assertion inside llama.cpp ends this process
 //! and nothing more.
-#![allow(unsafe_code)]
 
 mod adapters;
 mod backend;
@@ -55,6 +54,7 @@ use tracing_subscriber::EnvFilter;
 /// The worker's stack: llama.cpp's tokenizers recurse on long words.
 const WORKER_STACK: usize = 256 << 20;
 
+#[allow(unsafe_code)]
 fn main() -> anyhow::Result<()> {
     // SAFETY: no other thread runs yet. Without this a failing assertion starts a debugger, if there
     // is one, and the daemon learns of the death seconds later.

@@ -1,6 +1,7 @@
 //! Files that are mapped into memory: giving their pages back.
 //!
 //! Owns: which pages of this process are a file's. Must not know: what the file holds.
+#![allow(unsafe_code)]
 
 use rustix::mm::{Advice, madvise};
 use std::ffi::c_void;

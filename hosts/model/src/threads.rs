@@ -37,6 +37,8 @@ pub enum Work {
     Piece,
     /// Writing one answer, token by token.
     Decode,
+    /// The same with guesses of what follows.
+    Guessed,
     /// Writing several answers at once.
     Together,
     /// The same in two contexts side by side.
@@ -52,6 +54,7 @@ pub struct Threads {
     prefill: Measured,
     piece: Measured,
     decode: Measured,
+    guessed: Measured,
     together: Measured,
     abreast: Measured,
     free: u32,
@@ -78,6 +81,8 @@ impl Threads {
             // They differ too much from each other for one to be slower than usual.
             piece: Measured::new(most, f64::INFINITY),
             decode: measured(),
+            // As with pieces: some have two tokens, some eight.
+            guessed: Measured::new(most, f64::INFINITY),
             together: measured(),
             abreast: measured(),
             free: most,
@@ -131,6 +136,7 @@ impl Threads {
             Work::Prefill => &mut self.prefill,
             Work::Piece => &mut self.piece,
             Work::Decode => &mut self.decode,
+            Work::Guessed => &mut self.guessed,
             Work::Together => &mut self.together,
             Work::Abreast => &mut self.abreast,
         }

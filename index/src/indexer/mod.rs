@@ -36,7 +36,7 @@ use writer::Writer;
 const WRITER_IDLE: Duration = Duration::from_secs(3);
 /// Rest after the index's own files could not be written.
 const TROUBLE: Duration = Duration::from_secs(15);
-/// Entries of a walk looked at between two files.
+/// Entries of a walk looked at before files are looked to again.
 const WALK_STEP: usize = 64;
 /// A walk rests while this many files that it found wait to be read.
 const FOUND_CAPACITY: usize = 100_000;
@@ -170,8 +170,12 @@ impl Indexer {
         }
         self.read_found()?;
         if self.found.len() < FOUND_CAPACITY && self.walk_on(WALK_STEP)? {
-            // What is read meanwhile comes in, and is not waited for; the reader has always something to do.
-            while self.put_next(Duration::ZERO)? {
+            // What is read meanwhile comes in and is not waited for, and the reader has always something to do; but what
+            // just changed does not wait for all that a walk found.
+            for _ in 0..self.ahead.len() {
+                if !self.put_next(Duration::ZERO)? {
+                    break;
+                }
                 self.read_found()?;
             }
             return Ok(true);

@@ -95,8 +95,9 @@ impl Inner {
 #[derive(Default)]
 pub(crate) struct Progress {
     inner: Mutex<Inner>,
-    /// Something is to be told: at all, and before [`COALESCE`] is over.
+    /// Something is to be told.
     changed: Condvar,
+    /// It is to be told before [`COALESCE`] is over.
     pressing: Condvar,
     at_rest: Condvar,
     listeners: Mutex<Vec<Listener>>,

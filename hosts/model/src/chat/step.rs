@@ -37,6 +37,11 @@ impl Batch {
     fn is_prompt(&self) -> bool {
         matches!(self.work, Work::Prefill | Work::Piece)
     }
+
+    /// Its time says what a step for so many answers takes.
+    fn is_telling(&self) -> bool {
+        matches!(self.work, Work::Decode | Work::Together)
+    }
 }
 
 impl Chat<'_> {
@@ -98,7 +103,8 @@ impl Chat<'_> {
     fn guess(&mut self, batches: &mut [Batch]) {
         let [batch] = batches else { return };
         let ([(at, _)], Some(last)) = (&batch.parts[..], batch.items.last().copied()) else { return };
-        if !last.scored || self.whole_only {
+        let is_alone = self.runs.iter().enumerate().all(|(other, run)| other == *at || run.rests);
+        if !last.scored || !is_alone || self.whole_only {
             return;
         }
         let most = self.lanes.most(batch.lane).saturating_sub(batch.items.len());
@@ -112,7 +118,7 @@ impl Chat<'_> {
             position,
             ..last
         }));
-        batch.work = Work::reading(batch.items.len());
+        batch.work = Work::Guessed;
     }
 
     fn items(&self, (at, count): Part) -> Vec<Item> {
@@ -144,7 +150,7 @@ impl Chat<'_> {
         let time = started.elapsed();
         if step == Step::Done {
             self.threads.took(batch.work, batch.items.len(), time);
-            if !batch.is_prompt() {
+            if batch.is_telling() {
                 self.paces.took(batch.parts.len(), self.threads.free(), time);
             }
         }

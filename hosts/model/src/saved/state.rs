@@ -1,6 +1,7 @@
 //! The bytes of a state: in memory, or where they lie in a file.
 //!
 //! Owns: how a file's bytes are had without copying them into memory of our own. Must not know: whether they are sound.
+#![allow(unsafe_code)]
 
 use memmap2::Mmap;
 use std::fmt;
