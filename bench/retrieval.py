@@ -146,7 +146,7 @@ def main():
     parser = argparse.ArgumentParser(description="nDCG@10 of hob's search.")
     parser.add_argument("data", nargs="?")
     parser.add_argument("--sets", default=",".join(BOUNDS))
-    parser.add_argument("-n", type=int, default=600, help="questions of each set (default: %(default)s)")
+    parser.add_argument("-n", type=int, default=1_000_000, help="questions of each set (default: all)")
     parser.add_argument("--shares", default="0,10,25,50,75", help="percent embedded (default: %(default)s)")
     parser.add_argument("--no-mixed", action="store_true", help="leave out the tree of all sets")
     a = parser.parse_args()
