@@ -95,8 +95,7 @@ fn weigh(stores: &Stores<'_>, terms: &[QueryTerm]) -> Result<Vec<WeighedTerm>, I
 }
 
 fn words_only(matches: &[Match]) -> Vec<Candidate> {
-    let candidate =
-        |m: &Match| Candidate { id: m.id, bm25: Some(m.score), cosine: None, covered: false, facts: m.facts };
+    let candidate = |m: &Match| Candidate { id: m.id, bm25: Some(m.score), cosine: None, facts: m.facts };
     matches.iter().map(candidate).collect()
 }
 
@@ -198,9 +197,8 @@ fn candidates(
     let measure = |id: ChunkId| asked.now.get(&id).copied().or_else(|| store?.score(&asked.vector, id));
     let mut out: Vec<Candidate> = Vec::with_capacity(2 * CANDIDATES);
     for m in matches {
-        let covered = covers(&asked.info, m.facts.lang.code());
-        let cosine = if covered { measure(m.id) } else { None };
-        out.push(Candidate { id: m.id, bm25: Some(m.score), cosine, covered, facts: m.facts });
+        let cosine = if covers(&asked.info, m.facts.lang.code()) { measure(m.id) } else { None };
+        out.push(Candidate { id: m.id, bm25: Some(m.score), cosine, facts: m.facts });
     }
     let known: HashSet<ChunkId> = matches.iter().map(|m| m.id).collect();
     let near = store.map_or_else(Vec::new, |s| match &allowed {
@@ -214,7 +212,7 @@ fn candidates(
     for (id, cosine) in near {
         let Some(&facts) = facts.get(&id).filter(|facts| covers(&asked.info, facts.lang.code())) else { continue };
         if cosine >= LEAST_SIMILAR {
-            out.push(Candidate { id, bm25: None, cosine: Some(cosine), covered: true, facts });
+            out.push(Candidate { id, bm25: None, cosine: Some(cosine), facts });
         }
     }
     Ok(out)
