@@ -81,15 +81,21 @@ fn answer(replier: &Replier<ExtractReply>, id: u64, wanted: &[ToRead], files: Ve
     for (nth, (wanted, file)) in wanted.iter().zip(files).enumerate() {
         let last = nth + 1 == all;
         let reply = extract(wanted, File::from(file));
-        if !last && sent.elapsed() < SOON {
-            tell(reply, |reply| replier.hold(id, reply))?;
-            continue;
-        }
-        sent = Instant::now();
-        tell(reply, |reply| if last { replier.finish(id, reply) } else { replier.send(id, reply) })?;
+        let send: Send = if last {
+            Replier::finish
+        } else if sent.elapsed() < SOON {
+            Replier::hold
+        } else {
+            sent = Instant::now();
+            Replier::send
+        };
+        tell(reply, |reply| send(replier, id, reply))?;
     }
     Ok(())
 }
+
+/// A way for a reply to go.
+type Send = fn(&Replier<ExtractReply>, u64, ExtractReply) -> Result<(), WireError>;
 
 /// Replies, with the reason in place of a text that is too long for one message.
 fn tell(reply: ExtractReply, send: impl Fn(ExtractReply) -> Result<(), WireError>) -> Result<(), WireError> {

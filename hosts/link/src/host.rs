@@ -10,7 +10,7 @@ use std::io::{self, BufReader, Write};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of requests that are taken from the wire at once: a request that brings files is read whole, and nothing of the
 /// next one with it.
@@ -182,10 +182,7 @@ impl<R: Serialize> Replier<R> {
     /// Takes a reply that others follow soon, and lets it go with them: each sending wakes the daemon. For hosts that do
     /// nothing else before the next one; what a host that dies has held is lost.
     pub fn hold(&self, id: u64, body: R) -> Result<(), WireError> {
-        let frame = encode(&FromHost::Reply { id, last: false, body })?;
-        let mut to = self.lock();
-        to.held.extend(frame);
-        if to.held.len() < MOST_HELD { Ok(()) } else { Ok(to.flush()?) }
+        self.add(&FromHost::Reply { id, last: false, body }, MOST_HELD)
     }
 
     /// Sends the last reply to request `id`.
@@ -194,13 +191,14 @@ impl<R: Serialize> Replier<R> {
     }
 
     fn write(&self, message: &FromHost<R>) -> Result<(), WireError> {
-        let frame = encode(message)?;
-        let mut to = self.lock();
-        to.held.extend(frame);
-        Ok(to.flush()?)
+        self.add(message, 0)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Outgoing> {
-        self.to.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Adds a message to those that are held, and sends all of them when they have at least so many bytes.
+    fn add(&self, message: &FromHost<R>, least: usize) -> Result<(), WireError> {
+        let frame = encode(message)?;
+        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        to.held.extend(frame);
+        if to.held.len() < least { Ok(()) } else { Ok(to.flush()?) }
     }
 }

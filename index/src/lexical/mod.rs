@@ -191,7 +191,7 @@ impl Lexical {
         // What is the same in each passage.
         let mut common = TantivyDocument::new();
         common.add_text(f.path, path);
-        for folder in ancestors(path) {
+        for folder in document.path.ancestors().filter_map(Path::to_str) {
             common.add_text(f.folder, folder);
         }
         common.add_text(f.kind, document.kind);
@@ -314,16 +314,6 @@ fn utf8(path: &Path) -> Result<&str, IndexError> {
     path.to_str().ok_or_else(|| {
         let shown = path.display();
         IndexError::InvalidArgument(format!("the path {shown} is not UTF-8 and cannot be indexed: rename the file"))
-    })
-}
-
-/// A path and all folders above it, as [`Path::ancestors`] gives them, but by the bytes of a clean path: that is done for
-/// each file.
-fn ancestors(path: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(path), |path| match path.rfind('/') {
-        Some(0) => (path.len() > 1).then_some("/"),
-        Some(end) => Some(&path[..end]),
-        None => (!path.is_empty()).then_some(""),
     })
 }
 

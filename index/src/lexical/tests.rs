@@ -196,11 +196,3 @@ fn a_word_that_no_file_has_is_taken_for_its_neighbour() {
     assert_eq!((meant("title"), meant("castel")), (None, Some("castl".to_owned())));
     assert_eq!(meant("elephant"), None, "nothing is near");
 }
-
-#[test]
-fn the_folders_above_a_path_are_those_that_the_standard_library_names() {
-    for path in ["/home/ana/a b.txt", "/a", "/", "item:/org.x/7", "relative/file", "name", ""] {
-        let expected: Vec<&str> = Path::new(path).ancestors().filter_map(Path::to_str).collect();
-        assert_eq!(ancestors(path).collect::<Vec<_>>(), expected, "{path}");
-    }
-}
