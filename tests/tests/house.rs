@@ -11,8 +11,9 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("hob-index", &[]),
     ("hob-sdk", &["hob-sdk-macros"]),
     ("hob-sdk-macros", &[]),
+    ("hob-kernels", &[]),
     ("hob-link", &[]),
-    ("hob-model-host", &["hob-engine", "hob-link"]),
+    ("hob-model-host", &["hob-engine", "hob-kernels", "hob-link"]),
     // The skill host speaks the ABI, which the SDK defines.
     ("hob-skill-host", &["hob-link", "hob-sdk"]),
     ("hob-extract-host", &["hob-link"]),

@@ -9,6 +9,7 @@
 
 use crate::logs;
 use crate::pool::Pools;
+use crate::products::Products;
 use hob_engine::EngineError;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
@@ -74,6 +75,7 @@ pub struct Context<'m> {
     threads: u32,
     /// After `raw`: freed when no context uses them any more.
     pools: Pools,
+    _products: Option<Box<Products>>,
     _model: PhantomData<&'m LlamaModel>,
 }
 
@@ -99,14 +101,19 @@ impl<'m> Context<'m> {
         params.flash_attn_type = sys::LLAMA_FLASH_ATTN_TYPE_AUTO;
         params.abort_callback = Some(is_interrupted);
         params.abort_callback_data = Arc::as_ptr(&interrupt).cast_mut().cast();
-        // SAFETY: the model outlives the context by the lifetime `'m`, the flag by the field that owns it.
+        let products = Products::here();
+        if let Some(products) = &products {
+            products.attach(&mut params);
+        }
+        // SAFETY: the model outlives the context by the lifetime `'m`, the flag and the products by the fields that own
+        // them.
         let raw = unsafe { sys::llama_init_from_model(pointer(model), params) };
         let Some(raw) = NonNull::new(raw) else {
             return Err(EngineError::Inference(format!("no memory for a context of {} tokens", shape.length)));
         };
         let vocabulary = usize::try_from(model.n_vocab()).unwrap_or(0);
         let pools = Pools::default();
-        Ok(Self { raw, shape, vocabulary, interrupt, threads: 0, pools, _model: PhantomData })
+        Ok(Self { raw, shape, vocabulary, interrupt, threads: 0, pools, _products: products, _model: PhantomData })
     }
 
     /// Tokens that fit.

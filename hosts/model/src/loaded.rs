@@ -1,12 +1,13 @@
 //! A model in memory: checks before llama.cpp sees the file, then loads it.
 
 use crate::embed::Weights;
-use crate::{logs, mapped};
+use crate::{logs, mapped, products, read};
 use hob_engine::gguf::{self, Header};
 use hob_engine::{EngineError, LoadSpec, ModelInfo, Role};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
-use llama_cpp_2::model::params::LlamaModelParams;
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// llama.cpp asserts that a step, which is no longer than the context, holds a token for each sequence.
@@ -30,7 +31,7 @@ impl Loaded {
     pub fn open(
         backend: &LlamaBackend,
         spec: &LoadSpec,
-        progress: impl FnMut(f32) -> bool + 'static,
+        progress: impl FnMut(f32) -> bool,
     ) -> Result<Self, EngineError> {
         let bad = |reason: String| EngineError::BadModel { path: spec.path.display().to_string(), reason };
         let header = gguf::read(&spec.path).map_err(|e| bad(e.to_string()))?;
@@ -46,9 +47,10 @@ impl Loaded {
             Role::Embedding => Weights::fastest(&spec.path, &header, threads),
             Role::Chat | Role::Reranker => Weights::as_they_are(&spec.path),
         };
-        let params = LlamaModelParams::default().with_progress_callback(progress);
+        let path = CString::new(weights.path().as_os_str().as_bytes()).map_err(|e| bad(e.to_string()))?;
+        let in_place = spec.role == Role::Chat && products::read_in_place(&header.quantization);
         logs::take_last_error();
-        let model = LlamaModel::load_from_file(backend, weights.path(), &params).map_err(|_| {
+        let model = read::model(backend, &path, in_place, progress).ok_or_else(|| {
             let why = logs::take_last_error().unwrap_or_else(|| "it gave no reason".into());
             bad(format!("llama.cpp can't load it ({why}); it may be damaged or too new for this build"))
         })?;

@@ -1,0 +1,71 @@
+//! Which kernels this processor can run.
+#![allow(unsafe_code)]
+
+use crate::activations::Columns;
+use crate::format::Matrix;
+use crate::product::Outputs;
+#[cfg(target_arch = "x86_64")]
+use crate::{avx2, avx512};
+use std::ops::Range;
+
+/// The instructions that the kernels use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Machine {
+    /// AVX-512 with products of bytes (VNNI): 16 rows at once.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// AVX2: 8 rows at once.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+impl Machine {
+    /// The best that this processor has; `None` where there are no kernels for it.
+    pub fn detect() -> Option<Self> {
+        Self::all().into_iter().next()
+    }
+
+    /// All that this processor has, the best first.
+    #[cfg(target_arch = "x86_64")]
+    pub fn all() -> Vec<Self> {
+        use std::arch::is_x86_feature_detected as has;
+        let avx2 = has!("avx2") && has!("fma") && has!("f16c");
+        let avx512 = avx2 && has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl");
+        let machines = [(avx512 && has!("avx512vnni"), Self::Avx512), (avx2, Self::Avx2)];
+        machines.into_iter().filter_map(|(has, machine)| has.then_some(machine)).collect()
+    }
+
+    /// All that this processor has.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub fn all() -> Vec<Self> {
+        Vec::new()
+    }
+
+    /// Rounds 32 numbers to 8 bits: gives what a unit of them stands for, and their sum.
+    ///
+    /// # Safety
+    /// 32 numbers can be read and written there, and the processor has the machine's instructions.
+    pub(crate) unsafe fn round(self, from: *const f32, to: *mut i8) -> (f32, i32) {
+        match self {
+            // SAFETY: as this function's; who has AVX-512 has AVX2.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 | Self::Avx2 => unsafe { avx2::round(from, to) },
+        }
+    }
+
+    /// Multiplies some rows of a matrix with all columns.
+    ///
+    /// # Safety
+    /// The matrix can be read and the outputs written for these rows, nobody else writes them, the columns are as long
+    /// as a row, the matrix has at least 16 rows, and the processor has the machine's instructions.
+    pub(crate) unsafe fn multiply(self, matrix: &Matrix, rows: Range<usize>, columns: &Columns, outputs: Outputs) {
+        match self {
+            // SAFETY: as this function's.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => unsafe { avx512::multiply(matrix, rows, columns, outputs) },
+            // SAFETY: as this function's.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => unsafe { avx2::multiply(matrix, rows, columns, outputs) },
+        }
+    }
+}

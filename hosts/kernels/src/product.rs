@@ -1,0 +1,100 @@
+//! One product of a step, computed by all of its threads together.
+#![allow(unsafe_code)]
+
+use crate::activations::Room;
+use crate::format::{BLOCK, Matrix};
+use crate::machine::Machine;
+use crate::share::Crew;
+use std::cell::UnsafeCell;
+
+/// Pieces that each thread should find, so that one that is held up leaves the rest of its share to the others.
+const PIECES: usize = 6;
+/// Most rows of a piece; it is a multiple of the rows that any machine takes at once.
+const MOST_ROWS: usize = 128;
+/// Rows that every machine can take at once without a rest.
+const TOGETHER: usize = 16;
+
+/// The vectors that are multiplied, one for each token, each as long as a row of the matrix.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs {
+    /// The first number of the first vector.
+    pub data: *const f32,
+    /// Numbers from one vector to the next.
+    pub stride: usize,
+    /// Vectors.
+    pub count: usize,
+}
+
+/// Where the results go: for each input, a number for each row of the matrix.
+#[derive(Debug, Clone, Copy)]
+pub struct Outputs {
+    /// The first number of the first result.
+    pub data: *mut f32,
+    /// Numbers from one result to the next.
+    pub stride: usize,
+}
+
+/// Where the products of a step are computed, one after another, each by all threads of the step.
+#[derive(Debug)]
+pub struct Bench {
+    machine: Machine,
+    room: UnsafeCell<Room>,
+    crew: Crew,
+}
+
+// SAFETY: the room is only changed in `reserve`, whose caller sees to it that nobody else is here; in `run`, threads
+// write to parts of it that are theirs, and read it after all of them have met.
+unsafe impl Sync for Bench {}
+// SAFETY: owns what its pointers point to.
+unsafe impl Send for Bench {}
+
+impl Bench {
+    /// A bench for the instructions of a machine, which come from [`Machine::all`] or [`Machine::detect`].
+    pub fn new(machine: Machine) -> Self {
+        Self { machine, room: UnsafeCell::default(), crew: Crew::default() }
+    }
+
+    /// Makes room for products of `count` vectors of `length` numbers.
+    ///
+    /// # Safety
+    /// No thread is in [`Bench::run`].
+    pub unsafe fn reserve(&self, count: usize, length: usize) {
+        // SAFETY: nobody else is here, by the caller's word.
+        unsafe { (*self.room.get()).reserve(count * length.div_ceil(BLOCK)) }
+    }
+
+    /// Computes the share of one thread in the product of a matrix and the inputs. `false`: nothing was done, since room
+    /// for it was not reserved.
+    ///
+    /// # Safety
+    /// `matrix` and `inputs` can be read and `outputs` written, in the whole extent that they tell of, and nobody else
+    /// changes them meanwhile. Each of `threads` threads makes the same call with its own number `thread` from 0 on, and
+    /// none starts on the next product before all have come back from this one.
+    pub unsafe fn run(&self, matrix: &Matrix, inputs: Inputs, outputs: Outputs, thread: usize, threads: usize) -> bool {
+        // SAFETY: only read here, see `Sync`.
+        let columns = unsafe { (*self.room.get()).columns(inputs.count, matrix.blocks) };
+        let Some(columns) = columns else { return false };
+        let blocks = inputs.count * matrix.blocks;
+        for at in blocks * thread / threads..blocks * (thread + 1) / threads {
+            let (column, block) = (at / matrix.blocks, at % matrix.blocks);
+            // SAFETY: inside the inputs and the columns; each block is in the range of one thread.
+            unsafe {
+                let from = inputs.data.add(column * inputs.stride + block * BLOCK);
+                columns.put(column, block, matrix.format, |to| self.machine.round(from, to));
+            }
+        }
+        self.crew.meet(threads);
+        let piece = rows_of_a_piece(matrix.rows, threads);
+        while let Some(taken) = self.crew.take(matrix.rows.div_ceil(piece)) {
+            let rows = piece * taken..matrix.rows.min(piece * (taken + 1));
+            // SAFETY: the inputs are all rounded; every piece of rows is taken once.
+            unsafe { self.machine.multiply(matrix, rows, &columns, outputs) };
+        }
+        self.crew.leave(threads);
+        true
+    }
+}
+
+fn rows_of_a_piece(rows: usize, threads: usize) -> usize {
+    rows.div_ceil(threads * PIECES).next_multiple_of(TOGETHER).min(MOST_ROWS)
+}

@@ -1,0 +1,247 @@
+//! All kernels of this processor against products that are computed weight by weight.
+#![allow(unsafe_code)]
+
+use crate::format::BLOCK;
+use crate::{Bench, Format, Inputs, Machine, Matrix, Outputs};
+
+const FORMATS: [Format; 3] = [Format::Q4_0, Format::Q4_1, Format::Q8_0];
+
+/// Numbers without an order that anyone would see.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    /// From -1 to 1.
+    fn number(&mut self) -> f32 {
+        (self.next() % 2_001) as f32 / 1_000.0 - 1.0
+    }
+
+    /// A half-precision number from 1/16 to 1/8, and its bits.
+    fn half(&mut self) -> (f32, [u8; 2]) {
+        let fraction = (self.next() % 1_024) as u16;
+        ((1.0 + f32::from(fraction) / 1_024.0) / 16.0, (11 << 10 | fraction).to_le_bytes())
+    }
+}
+
+/// Weights of a format, and what they stand for.
+fn weights(format: Format, count: usize, noise: &mut Noise) -> (Vec<u8>, Vec<f32>) {
+    let (mut bytes, mut values) = (Vec::new(), Vec::new());
+    for _ in 0..count / BLOCK {
+        let (scale, bits) = noise.half();
+        bytes.extend(bits);
+        let least = match format {
+            Format::Q4_0 => -8.0 * scale,
+            Format::Q4_1 => {
+                let (least, bits) = noise.half();
+                bytes.extend(bits);
+                least
+            }
+            Format::Q8_0 => 0.0,
+        };
+        if format == Format::Q8_0 {
+            let numbers: Vec<i8> = (0..BLOCK).map(|_| (noise.next() % 256) as u8 as i8).collect();
+            bytes.extend(numbers.iter().map(|number| number.cast_unsigned()));
+            values.extend(numbers.iter().map(|number| scale * f32::from(*number)));
+        } else {
+            let numbers: Vec<u8> = (0..BLOCK).map(|_| (noise.next() % 16) as u8).collect();
+            bytes.extend((0..BLOCK / 2).map(|at| numbers[at] | numbers[at + BLOCK / 2] << 4));
+            values.extend(numbers.iter().map(|number| scale * f32::from(*number) + least));
+        }
+    }
+    (bytes, values)
+}
+
+/// An input as it is rounded, computed one number after another.
+fn rounded(input: &[f32]) -> Vec<f32> {
+    let round = |block: &[f32]| {
+        let scale = block.iter().fold(0.0_f32, |most, number| most.max(number.abs())) / 127.0;
+        let unit = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+        block.iter().map(|number| (number * unit).round_ties_even() * scale).collect::<Vec<_>>()
+    };
+    input.chunks(BLOCK).flat_map(round).collect()
+}
+
+struct Case {
+    format: Format,
+    rows: usize,
+    length: usize,
+    bytes: Vec<u8>,
+    values: Vec<f32>,
+}
+
+impl Case {
+    fn new(format: Format, rows: usize, length: usize) -> Self {
+        let (bytes, values) = weights(format, rows * length, &mut Noise((rows * length) as u64));
+        Self { format, rows, length, bytes, values }
+    }
+
+    fn run(&self, machine: Machine, at: *const u8, inputs: &[f32], threads: usize) -> Vec<f32> {
+        let stride = self.format.row_bytes(self.length);
+        let matrix = Matrix::new(self.format, at, self.rows, self.length, stride).unwrap();
+        let count = inputs.len() / self.length;
+        let mut results = vec![f32::NAN; count * self.rows];
+        let bench = Bench::new(machine);
+        let job = Job {
+            matrix,
+            inputs: Inputs { data: inputs.as_ptr(), stride: self.length, count },
+            outputs: Outputs { data: results.as_mut_ptr(), stride: self.rows },
+        };
+        // SAFETY: nobody runs yet.
+        unsafe { bench.reserve(count, self.length) };
+        // Twice, since the bench has to be as it was.
+        for _ in 0..2 {
+            std::thread::scope(|scope| {
+                for thread in 0..threads {
+                    let (job, bench) = (&job, &bench);
+                    // SAFETY: the sizes are the vectors', and all threads are here.
+                    scope.spawn(move || unsafe {
+                        assert!(bench.run(&job.matrix, job.inputs, job.outputs, thread, threads));
+                    });
+                }
+            });
+        }
+        results
+    }
+
+    fn expected(&self, inputs: &[f32]) -> Vec<f32> {
+        let mut results = Vec::new();
+        for input in inputs.chunks(self.length) {
+            let input = rounded(input);
+            for row in self.values.chunks(self.length) {
+                let sum: f64 = row.iter().zip(&input).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+                results.push(sum as f32);
+            }
+        }
+        results
+    }
+}
+
+struct Job {
+    matrix: Matrix,
+    inputs: Inputs,
+    outputs: Outputs,
+}
+
+// SAFETY: points to vectors that outlive the threads, which write to different parts of them.
+unsafe impl Sync for Job {}
+
+fn inputs(count: usize, length: usize) -> Vec<f32> {
+    let mut noise = Noise(7);
+    (0..count * length).map(|_| noise.number()).collect()
+}
+
+#[test]
+fn products_are_right_in_all_shapes() {
+    for machine in Machine::all() {
+        for format in FORMATS {
+            for (rows, length, count) in [
+                (16, 32, 1),
+                (16, 64, 2),
+                (17, 96, 3),
+                (31, 128, 4),
+                (33, 160, 5),
+                (64, 224, 8),
+                (65, 288, 9),
+                (40, 576, 31),
+                (300, 96, 70),
+            ] {
+                let case = Case::new(format, rows, length);
+                let inputs = inputs(count, length);
+                let results = case.run(machine, case.bytes.as_ptr(), &inputs, 1);
+                let expected = case.expected(&inputs);
+                let size = expected.iter().fold(0.0_f32, |most, number| most.max(number.abs()));
+                for (at, (result, expected)) in results.iter().zip(&expected).enumerate() {
+                    let off = (result - expected).abs();
+                    assert!(off <= size * 1e-5, "{machine:?} {format:?} {rows}x{length} {at}: {result} {expected}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_result_depends_on_nothing_but_its_input() {
+    for format in FORMATS {
+        let case = Case::new(format, 150, 576);
+        let inputs = inputs(21, case.length);
+        let all: Vec<Vec<f32>> = Machine::all()
+            .into_iter()
+            .flat_map(|machine| [1, 2, 5].map(|threads| case.run(machine, case.bytes.as_ptr(), &inputs, threads)))
+            .collect();
+        for results in &all {
+            assert_eq!(results, &all[0]);
+        }
+        for (input, together) in inputs.chunks(case.length).zip(all[0].chunks(case.rows)) {
+            let alone = case.run(Machine::detect().unwrap(), case.bytes.as_ptr(), input, 1);
+            assert_eq!(alone, together);
+        }
+    }
+}
+
+#[test]
+fn nothing_beside_the_weights_is_read() {
+    // A multiple of every page size.
+    let page = 64 * 1024;
+    for format in FORMATS {
+        let case = Case::new(format, 19, 416);
+        let pages = case.bytes.len().div_ceil(page);
+        let inputs = inputs(3, case.length);
+        let expected = case.expected(&inputs);
+        // SAFETY: maps fresh memory; the first and the last page of it can't be touched, the rest is ours.
+        unsafe {
+            use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+            let size = (pages + 2) * page;
+            let at = mmap_anonymous(std::ptr::null_mut(), size, ProtFlags::empty(), MapFlags::PRIVATE).unwrap();
+            let inside = at.cast::<u8>().add(page);
+            mprotect(inside.cast(), pages * page, MprotectFlags::READ | MprotectFlags::WRITE).unwrap();
+            for place in [inside, inside.add(pages * page - case.bytes.len())] {
+                place.copy_from_nonoverlapping(case.bytes.as_ptr(), case.bytes.len());
+                for machine in Machine::all() {
+                    let results = case.run(machine, place, &inputs, 1);
+                    assert!(results.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 0.1), "{results:?}");
+                }
+            }
+            munmap(at, size).unwrap();
+        }
+    }
+}
+
+#[test]
+fn strange_inputs_do_no_harm() {
+    for machine in Machine::all() {
+        let case = Case::new(Format::Q4_0, 16, 64);
+        let mut inputs = vec![0.0; 3 * case.length];
+        inputs[case.length] = f32::INFINITY;
+        inputs[2 * case.length] = f32::NAN;
+        let results = case.run(machine, case.bytes.as_ptr(), &inputs, 1);
+        assert_eq!(results[..case.rows], vec![0.0; case.rows]);
+    }
+}
+
+#[test]
+fn shapes_without_a_kernel_are_refused() {
+    let byte = [0_u8];
+    let matrix = |rows, length, stride| Matrix::new(Format::Q4_1, byte.as_ptr(), rows, length, stride).is_some();
+    assert!(matrix(16, 64, 40));
+    assert!(!matrix(15, 64, 40));
+    assert!(!matrix(16, 48, 40));
+    assert!(!matrix(16, 0, 40));
+    assert!(!matrix(16, 64, 39));
+    assert!(Matrix::new(Format::Q4_1, std::ptr::null(), 16, 64, 40).is_none());
+}
+
+#[test]
+fn a_bench_without_room_says_so() {
+    let Some(machine) = Machine::detect() else { return };
+    let case = Case::new(Format::Q4_1, 16, 32);
+    let inputs = inputs(1, 32);
+    let matrix = Matrix::new(case.format, case.bytes.as_ptr(), 16, 32, 20).unwrap();
+    let from = Inputs { data: inputs.as_ptr(), stride: 32, count: 1 };
+    let to = Outputs { data: std::ptr::dangling_mut(), stride: 16 };
+    // SAFETY: nothing is written without room.
+    assert!(!unsafe { Bench::new(machine).run(&matrix, from, to, 0, 1) });
+}
