@@ -1,9 +1,11 @@
-//! How fast products are, against how fast memory is: `cargo run --release -p hob-kernels --example speed [rows length]`.
+//! How fast products are, against how fast memory is:
+//! `cargo run --release -p hob-kernels --example speed [rows length [threads]]`.
 //!
-//! One thread multiplies matrices that together are too large for the caches, as those of a model are.
+//! The matrices are together too large for the caches, as those of a model are.
 #![allow(unsafe_code)]
 
-use hob_kernels::{Bench, Format, Inputs, Machine, Matrix, Outputs};
+use hob_kernels::{Bench, Format, Inputs, Job, Machine, Matrix, Outputs};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Bytes of all matrices together.
@@ -12,47 +14,85 @@ const BYTES: usize = 100_000_000;
 const ROUNDS: usize = 5;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<usize>());
-    let (rows, length) = match (arguments.next(), arguments.next()) {
-        (Some(Ok(rows)), Some(Ok(length))) => (rows, length),
-        _ => (1536, 576),
-    };
-    println!("matrices of {rows} rows of {length} weights, {} MB of them", BYTES / 1_000_000);
+    let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
+    let (rows, length) = if let [rows, length, ..] = numbers[..] { (rows, length) } else { (1536, 576) };
+    let threads = numbers.get(2).copied().unwrap_or(1);
+    println!("{} MB of matrices of {rows} rows of {length} weights, {threads} threads", BYTES / 1_000_000);
     for machine in Machine::all() {
         for format in [Format::Q4_0, Format::Q4_1, Format::Q8_0] {
-            for count in [1, 2, 4, 8, 16, 64, 512] {
-                measure(machine, format, rows, length, count);
+            for count in [1, 4, 16, 64, 512] {
+                measure(machine, format, (rows, length), count, threads);
             }
         }
     }
 }
 
-fn measure(machine: Machine, format: Format, rows: usize, length: usize, count: usize) {
+/// Threads wait for each other between products without sleep, as llama.cpp's do.
+#[derive(Default)]
+struct Spin {
+    came: AtomicUsize,
+}
+
+impl Spin {
+    fn wait(&self, threads: usize) {
+        let before = self.came.fetch_add(1, Ordering::AcqRel);
+        let round = before / threads + 1;
+        while self.came.load(Ordering::Acquire) < round * threads {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// A job that all threads see.
+struct Shared(Job);
+
+// SAFETY: points to vectors that outlive the threads, which write to different parts of them.
+unsafe impl Sync for Shared {}
+
+fn measure(machine: Machine, format: Format, (rows, length): (usize, usize), count: usize, threads: usize) {
     let size = rows * format.row_bytes(length);
     // Half-precision numbers of a harmless size, whatever they are read as.
     let weights: Vec<u8> = (0..BYTES / size * size).map(|at| (at * 7 % 61) as u8).collect();
     let inputs: Vec<f32> = (0..count * length).map(|at| (at % 199) as f32 / 99.0 - 1.0).collect();
     let mut outputs = vec![0.0_f32; count * rows];
+    let matrix = |weights: &[u8]| Matrix::new(format, weights.as_ptr(), rows, length, format.row_bytes(length));
+    let Some(matrices) = weights.chunks_exact(size).map(matrix).collect::<Option<Vec<_>>>() else {
+        println!("there is no kernel for this shape");
+        return;
+    };
+    let (inputs, outputs) =
+        (Inputs { data: inputs.as_ptr(), stride: length, count }, Outputs { data: outputs.as_mut_ptr(), stride: rows });
+    let next = matrices.iter().cycle().skip(1);
+    let jobs: Vec<Shared> = matrices
+        .iter()
+        .zip(next)
+        .map(|(matrix, next)| Shared(Job { matrix: *matrix, inputs, rounded: false, outputs, next: *next }))
+        .collect();
     let bench = Bench::new(machine);
-    let mut best = f64::INFINITY;
-    for _ in 0..ROUNDS {
-        let start = Instant::now();
-        for matrix in weights.chunks_exact(size) {
-            let Some(matrix) = Matrix::new(format, matrix.as_ptr(), rows, length, format.row_bytes(length)) else {
-                println!("there is no kernel for this shape");
-                return;
-            };
-            let from = Inputs { data: inputs.as_ptr(), stride: length, count };
-            let to = Outputs { data: outputs.as_mut_ptr(), stride: rows };
-            // SAFETY: the vectors have the sizes told of, and this is the only thread.
-            unsafe {
-                bench.reserve(count, length);
-                bench.run(&matrix, from, to, 0, 1);
+    // SAFETY: nobody runs yet.
+    unsafe { bench.reserve(count, length) };
+    let between = Spin::default();
+    let work = &|thread: usize| {
+        let mut best = f64::INFINITY;
+        for _ in 0..ROUNDS {
+            between.wait(threads);
+            let start = Instant::now();
+            for job in &jobs {
+                // SAFETY: the vectors have the sizes told of, and all threads come and wait for each other.
+                unsafe { bench.run(&job.0, thread, threads) };
+                between.wait(threads);
             }
+            best = best.min(start.elapsed().as_secs_f64());
         }
-        best = best.min(start.elapsed().as_secs_f64());
-    }
+        best
+    };
+    let best = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|thread| scope.spawn(move || work(thread))).collect();
+        let best = work(0);
+        others.into_iter().for_each(|other| drop(other.join()));
+        best
+    });
     let gigabytes = weights.len() as f64 / best / 1e9;
-    let products = (weights.len() / size * rows * length * count) as f64 / best / 1e9;
+    let products = (matrices.len() * rows * length * count) as f64 / best / 1e9;
     println!("{machine:?} {format:?}, {count:3} tokens: {gigabytes:6.1} GB/s of weights, {products:6.1} G products/s");
 }

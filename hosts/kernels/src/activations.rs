@@ -1,14 +1,17 @@
-//! The inputs of a product, rounded to 8 bits in blocks of 32.
+//! Room for what threads compute together: above all the inputs of a product, rounded to 8 bits in blocks of 32.
 #![allow(unsafe_code)]
 
 use crate::format::{BLOCK, Format};
 
-/// Room for the rounded inputs of a product. The threads that compute it fill it and read it together.
-#[derive(Debug)]
+/// Room for the rounded inputs of a product and the parts of an attention. The threads that compute them fill it and
+/// read it together.
+#[derive(Debug, Default)]
 pub struct Room {
     numbers: Vec<i8>,
     scales: Vec<f32>,
     shifts: Vec<i32>,
+    /// Parts of attention that are not yet put together.
+    kept: Vec<f32>,
     /// Where the three lie, so that threads that share the room need no `&mut` of it.
     places: Places,
 }
@@ -18,6 +21,7 @@ struct Places {
     numbers: *mut i8,
     scales: *mut f32,
     shifts: *mut i32,
+    kept: *mut f32,
 }
 
 /// The rounded inputs of a product, one column for each.
@@ -30,11 +34,10 @@ pub struct Columns {
     pub count: usize,
 }
 
-impl Default for Room {
+impl Default for Places {
     fn default() -> Self {
-        let places =
-            Places { numbers: std::ptr::null_mut(), scales: std::ptr::null_mut(), shifts: std::ptr::null_mut() };
-        Self { numbers: Vec::new(), scales: Vec::new(), shifts: Vec::new(), places }
+        let (scales, shifts, kept) = (std::ptr::dangling_mut(), std::ptr::dangling_mut(), std::ptr::dangling_mut());
+        Self { numbers: std::ptr::dangling_mut(), scales, shifts, kept }
     }
 }
 
@@ -45,12 +48,23 @@ impl Room {
             self.numbers.resize(blocks * BLOCK, 0);
             self.scales.resize(blocks, 0.0);
             self.shifts.resize(blocks, 0);
-            self.places = Places {
-                numbers: self.numbers.as_mut_ptr(),
-                scales: self.scales.as_mut_ptr(),
-                shifts: self.shifts.as_mut_ptr(),
-            };
+            self.places.numbers = self.numbers.as_mut_ptr();
+            self.places.scales = self.scales.as_mut_ptr();
+            self.places.shifts = self.shifts.as_mut_ptr();
         }
+    }
+
+    /// Makes room for so many numbers that are kept for a while.
+    pub fn reserve_kept(&mut self, numbers: usize) {
+        if self.kept.len() < numbers {
+            self.kept.resize(numbers, 0.0);
+            self.places.kept = self.kept.as_mut_ptr();
+        }
+    }
+
+    /// Where so many numbers can be kept, or `None` if the room is too small.
+    pub fn kept(&self, numbers: usize) -> Option<*mut f32> {
+        (self.kept.len() >= numbers).then_some(self.places.kept)
     }
 
     /// Columns in this room, or `None` if it is too small. They are valid until it is made larger or dropped.

@@ -2,9 +2,12 @@
 #![allow(unsafe_code)]
 
 use crate::activations::Columns;
+use crate::attend;
+use crate::attention::{Attention, Piece};
+use crate::floats::Floats;
 use crate::format::{Format, Matrix};
 use crate::product::Outputs;
-use crate::tiles::{Kernel, Tile, tiles};
+use crate::tiles::{Kernel, Tile, Way, tiles};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
@@ -48,7 +51,7 @@ fn whole_numbers(of: __m256, unit: __m256) -> __m256i {
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn largest(of: __m256) -> f32 {
+pub fn largest(of: __m256) -> f32 {
     let four = _mm_max_ps(_mm256_castps256_ps128(of), _mm256_extractf128_ps::<1>(of));
     let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
     _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
@@ -82,21 +85,41 @@ pub struct Block {
 ///
 /// # Safety
 /// As [`crate::Machine::multiply`].
-pub unsafe fn multiply(matrix: &Matrix, rows: Range<usize>, columns: &Columns, outputs: Outputs) {
+pub unsafe fn multiply(matrix: &Matrix, rows: Range<usize>, columns: &Columns, outputs: Outputs, way: Way) {
     // SAFETY: as this function's.
     unsafe {
         match matrix.format {
-            Format::Q4_0 => whole::<Q4_0>(matrix, rows, columns, outputs),
-            Format::Q4_1 => whole::<Q4_1>(matrix, rows, columns, outputs),
-            Format::Q8_0 => whole::<Q8_0>(matrix, rows, columns, outputs),
+            Format::Q4_0 => whole::<Q4_0>(matrix, rows, columns, outputs, way),
+            Format::Q4_1 => whole::<Q4_1>(matrix, rows, columns, outputs, way),
+            Format::Q8_0 => whole::<Q8_0>(matrix, rows, columns, outputs, way),
         }
     }
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn whole<K: Kernel>(matrix: &Matrix, rows: Range<usize>, columns: &Columns, outputs: Outputs) {
+unsafe fn whole<K: Kernel>(matrix: &Matrix, rows: Range<usize>, columns: &Columns, outputs: Outputs, way: Way) {
     // SAFETY: as this function's.
-    unsafe { tiles::<K, ABREAST>(matrix, rows, columns, outputs) }
+    unsafe { tiles::<K, ABREAST>(matrix, rows, columns, outputs, way) }
+}
+
+/// Computes all parts of a piece of an attention.
+///
+/// # Safety
+/// As [`crate::Machine::attend`].
+#[target_feature(enable = "avx2,fma,f16c")]
+pub unsafe fn attend(attention: &Attention, piece: &Piece, parts: usize) {
+    // SAFETY: as this function's.
+    unsafe { attend::attend::<__m256>(attention, piece, parts) }
+}
+
+/// Computes one part of a piece of an attention.
+///
+/// # Safety
+/// As [`crate::Machine::attend_part`].
+#[target_feature(enable = "avx2,fma,f16c")]
+pub unsafe fn attend_part(attention: &Attention, piece: &Piece, part: usize, to: *mut f32) {
+    // SAFETY: as this function's.
+    unsafe { attend::attend_part::<__m256>(attention, piece, part, to) }
 }
 
 /// The product of weights of 4 bits with eight words of a column, added from `start` on.
@@ -305,5 +328,139 @@ unsafe fn turn4([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
             _mm256_unpacklo_epi64(ab_high, cd_high),
             _mm256_unpackhi_epi64(ab_high, cd_high),
         ]
+    }
+}
+
+// All functions have the caller's word that the instructions exist and that what is pointed to is there.
+impl Floats for __m256 {
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_setzero_ps() }
+    }
+
+    #[inline(always)]
+    unsafe fn all(number: f32) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_set1_ps(number) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_half(from: *const u16) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_half_some(from: *const u16, lanes: usize) -> Self {
+        if lanes >= Self::LANES {
+            // SAFETY: see above.
+            return unsafe { Self::load_half(from) };
+        }
+        let mut halves = [0; 8];
+        // SAFETY: see above; only these lanes are read.
+        unsafe {
+            halves.as_mut_ptr().copy_from_nonoverlapping(from, lanes);
+            Self::load_half(halves.as_ptr())
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: see above.
+        unsafe { _mm256_storeu_ps(to, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, by: Self, plus: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_fmadd_ps(self, by, plus) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, by: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_mul_ps(self, by) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_add_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_sub_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_max_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn largest(self) -> f32 {
+        // SAFETY: see above.
+        unsafe { largest(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: see above.
+        unsafe {
+            let four = _mm_add_ps(_mm256_castps256_ps128(self), _mm256_extractf128_ps::<1>(self));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn whole(self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_round_ps::<8>(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn power_of_two(self) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            let exponent = _mm256_slli_epi32::<23>(_mm256_cvtps_epi32(_mm256_add_ps(self, _mm256_set1_ps(127.0))));
+            _mm256_castsi256_ps(exponent)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn where_above(self, least: f32, number: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(self, _mm256_set1_ps(least)), number) }
+    }
+
+    #[inline(always)]
+    unsafe fn turn_half(from: *const u16, stride: usize, rows: usize, to: *mut f32, apart: usize) {
+        // SAFETY: see above; rows that are missing are not read.
+        unsafe {
+            let read = |row: usize| {
+                if row < rows {
+                    _mm256_castps_si256(Self::load_half(from.add(row * stride)))
+                } else {
+                    _mm256_setzero_si256()
+                }
+            };
+            let turned = turn(read);
+            for at in 0..8 {
+                _mm256_storeu_si256(to.add(at * apart).cast(), turned[at]);
+            }
+        }
     }
 }

@@ -5,9 +5,12 @@
 #![allow(unsafe_code)]
 
 use crate::activations::Columns;
+use crate::attend;
+use crate::attention::{Attention, Piece};
+use crate::floats::Floats;
 use crate::format::{Format, Matrix};
 use crate::product::Outputs;
-use crate::tiles::{Kernel, Tile, tiles};
+use crate::tiles::{Kernel, Tile, Way, tiles};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
@@ -31,21 +34,41 @@ pub struct Block {
 ///
 /// # Safety
 /// As [`crate::Machine::multiply`].
-pub unsafe fn multiply(matrix: &Matrix, rows: Range<usize>, columns: &Columns, outputs: Outputs) {
+pub unsafe fn multiply(matrix: &Matrix, rows: Range<usize>, columns: &Columns, outputs: Outputs, way: Way) {
     // SAFETY: as this function's.
     unsafe {
         match matrix.format {
-            Format::Q4_0 => whole::<Q4_0>(matrix, rows, columns, outputs),
-            Format::Q4_1 => whole::<Q4_1>(matrix, rows, columns, outputs),
-            Format::Q8_0 => whole::<Q8_0>(matrix, rows, columns, outputs),
+            Format::Q4_0 => whole::<Q4_0>(matrix, rows, columns, outputs, way),
+            Format::Q4_1 => whole::<Q4_1>(matrix, rows, columns, outputs, way),
+            Format::Q8_0 => whole::<Q8_0>(matrix, rows, columns, outputs, way),
         }
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-unsafe fn whole<K: Kernel>(matrix: &Matrix, rows: Range<usize>, columns: &Columns, outputs: Outputs) {
+unsafe fn whole<K: Kernel>(matrix: &Matrix, rows: Range<usize>, columns: &Columns, outputs: Outputs, way: Way) {
     // SAFETY: as this function's.
-    unsafe { tiles::<K, ABREAST>(matrix, rows, columns, outputs) }
+    unsafe { tiles::<K, ABREAST>(matrix, rows, columns, outputs, way) }
+}
+
+/// Computes all parts of a piece of an attention.
+///
+/// # Safety
+/// As [`crate::Machine::attend`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub unsafe fn attend(attention: &Attention, piece: &Piece, parts: usize) {
+    // SAFETY: as this function's.
+    unsafe { attend::attend::<__m512>(attention, piece, parts) }
+}
+
+/// Computes one part of a piece of an attention.
+///
+/// # Safety
+/// As [`crate::Machine::attend_part`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub unsafe fn attend_part(attention: &Attention, piece: &Piece, part: usize, to: *mut f32) {
+    // SAFETY: as this function's.
+    unsafe { attend::attend_part::<__m512>(attention, piece, part, to) }
 }
 
 /// Adds the product of a block with that block of a column. The products of whole numbers are added from `start` on.
@@ -274,5 +297,128 @@ unsafe fn turn4([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
             _mm512_unpacklo_epi64(ab_high, cd_high),
             _mm512_unpackhi_epi64(ab_high, cd_high),
         ]
+    }
+}
+
+// All functions have the caller's word that the instructions exist and that what is pointed to is there.
+impl Floats for __m512 {
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_setzero_ps() }
+    }
+
+    #[inline(always)]
+    unsafe fn all(number: f32) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_set1_ps(number) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_half(from: *const u16) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_half_some(from: *const u16, lanes: usize) -> Self {
+        let lanes = ((1_u32 << lanes.min(16)) - 1) as u16;
+        // SAFETY: see above; only these lanes are read.
+        unsafe { _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lanes, from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: see above.
+        unsafe { _mm512_storeu_ps(to, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, by: Self, plus: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_fmadd_ps(self, by, plus) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, by: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_mul_ps(self, by) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_add_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_sub_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_max_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn largest(self) -> f32 {
+        // SAFETY: see above.
+        unsafe { _mm512_reduce_max_ps(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: see above.
+        unsafe { _mm512_reduce_add_ps(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn whole(self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_roundscale_ps::<8>(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn power_of_two(self) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            let exponent = _mm512_slli_epi32::<23>(_mm512_cvtps_epi32(_mm512_add_ps(self, _mm512_set1_ps(127.0))));
+            _mm512_castsi512_ps(exponent)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn where_above(self, least: f32, number: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(self, _mm512_set1_ps(least)), number) }
+    }
+
+    #[inline(always)]
+    unsafe fn turn_half(from: *const u16, stride: usize, rows: usize, to: *mut f32, apart: usize) {
+        // SAFETY: see above; rows that are missing are not read.
+        unsafe {
+            let read = |row: usize| {
+                if row < rows {
+                    _mm512_castps_si512(Self::load_half(from.add(row * stride)))
+                } else {
+                    _mm512_setzero_si512()
+                }
+            };
+            let turned = turn(read);
+            for at in 0..16 {
+                _mm512_storeu_si512(to.add(at * apart).cast(), turned[at]);
+            }
+        }
     }
 }

@@ -12,19 +12,22 @@
 //! how many others are in the step nor on the number of threads.
 
 mod activations;
+mod attend;
+mod attention;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod floats;
 mod format;
 mod machine;
 mod product;
 mod share;
 #[cfg(test)]
 mod tests;
-#[cfg(target_arch = "x86_64")]
 mod tiles;
 
+pub use attention::Attention;
 pub use format::{Format, Matrix};
 pub use machine::Machine;
-pub use product::{Bench, Inputs, Outputs};
+pub use product::{Bench, Inputs, Job, Outputs};

@@ -2,8 +2,10 @@
 #![allow(unsafe_code)]
 
 use crate::activations::Columns;
+use crate::attention::{Attention, Piece};
 use crate::format::Matrix;
 use crate::product::Outputs;
+use crate::tiles::Way;
 #[cfg(target_arch = "x86_64")]
 use crate::{avx2, avx512};
 use std::ops::Range;
@@ -41,6 +43,16 @@ impl Machine {
         Vec::new()
     }
 
+    /// `f32` in a register.
+    pub(crate) fn lanes(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => 16,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => 8,
+        }
+    }
+
     /// Rounds 32 numbers to 8 bits: gives what a unit of them stands for, and their sum.
     ///
     /// # Safety
@@ -58,14 +70,52 @@ impl Machine {
     /// # Safety
     /// The matrix can be read and the outputs written for these rows, nobody else writes them, the columns are as long
     /// as a row, the matrix has at least 16 rows, and the processor has the machine's instructions.
-    pub(crate) unsafe fn multiply(self, matrix: &Matrix, rows: Range<usize>, columns: &Columns, outputs: Outputs) {
+    pub(crate) unsafe fn multiply(
+        self,
+        matrix: &Matrix,
+        rows: Range<usize>,
+        columns: &Columns,
+        outputs: Outputs,
+        way: Way,
+    ) {
         match self {
             // SAFETY: as this function's.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => unsafe { avx512::multiply(matrix, rows, columns, outputs) },
+            Self::Avx512 => unsafe { avx512::multiply(matrix, rows, columns, outputs, way) },
             // SAFETY: as this function's.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { avx2::multiply(matrix, rows, columns, outputs) },
+            Self::Avx2 => unsafe { avx2::multiply(matrix, rows, columns, outputs, way) },
+        }
+    }
+
+    /// Computes a piece of an attention, all `parts` of it.
+    ///
+    /// # Safety
+    /// Everything that the attention tells of can be read, and the piece's results be written, which nobody else does;
+    /// its shape has kernels here; the processor has the machine's instructions.
+    pub(crate) unsafe fn attend(self, attention: &Attention, piece: &Piece, parts: usize) {
+        match self {
+            // SAFETY: as this function's.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => unsafe { avx512::attend(attention, piece, parts) },
+            // SAFETY: as this function's.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => unsafe { avx2::attend(attention, piece, parts) },
+        }
+    }
+
+    /// Computes one part of a piece, to be put together with the others.
+    ///
+    /// # Safety
+    /// As [`Machine::attend`], with `to` in place of the results: `width + 2` numbers for each row.
+    pub(crate) unsafe fn attend_part(self, attention: &Attention, piece: &Piece, part: usize, to: *mut f32) {
+        match self {
+            // SAFETY: as this function's.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => unsafe { avx512::attend_part(attention, piece, part, to) },
+            // SAFETY: as this function's.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => unsafe { avx2::attend_part(attention, piece, part, to) },
         }
     }
 }

@@ -1,10 +1,11 @@
 //! One product of a step, computed by all of its threads together.
 #![allow(unsafe_code)]
 
-use crate::activations::Room;
+use crate::activations::{Columns, Room};
 use crate::format::{BLOCK, Matrix};
 use crate::machine::Machine;
-use crate::share::Crew;
+use crate::share::{Crew, share};
+use crate::tiles::Way;
 use std::cell::UnsafeCell;
 
 /// Pieces that each thread should find, so that one that is held up leaves the rest of its share to the others.
@@ -34,6 +35,22 @@ pub struct Outputs {
     pub stride: usize,
 }
 
+/// A product to compute.
+#[derive(Debug, Clone, Copy)]
+pub struct Job {
+    /// The weights.
+    pub matrix: Matrix,
+    /// What they are multiplied with.
+    pub inputs: Inputs,
+    /// Whether the bench has just multiplied these very inputs with a matrix of the same format, and so has them rounded.
+    pub rounded: bool,
+    /// Where the results go.
+    pub outputs: Outputs,
+    /// The weights that will be multiplied next, which are called into the cache towards the end; where there are none,
+    /// the same.
+    pub next: Matrix,
+}
+
 /// Where the products of a step are computed, one after another, each by all threads of the step.
 #[derive(Debug)]
 pub struct Bench {
@@ -54,6 +71,19 @@ impl Bench {
         Self { machine, room: UnsafeCell::default(), crew: Crew::default() }
     }
 
+    /// The instructions it uses.
+    pub fn machine(&self) -> Machine {
+        self.machine
+    }
+
+    pub(crate) fn crew(&self) -> &Crew {
+        &self.crew
+    }
+
+    pub(crate) fn room(&self) -> *mut Room {
+        self.room.get()
+    }
+
     /// Makes room for products of `count` vectors of `length` numbers.
     ///
     /// # Safety
@@ -67,13 +97,36 @@ impl Bench {
     /// for it was not reserved.
     ///
     /// # Safety
-    /// `matrix` and `inputs` can be read and `outputs` written, in the whole extent that they tell of, and nobody else
-    /// changes them meanwhile. Each of `threads` threads makes the same call with its own number `thread` from 0 on, and
+    /// Matrix and inputs can be read and the outputs written, in the whole extent that they tell of, and nobody else
+    /// changes them meanwhile. The next matrix is not read. Each of `threads` threads makes the same call with its own number `thread` from 0 on, and
     /// none starts on the next product before all have come back from this one.
-    pub unsafe fn run(&self, matrix: &Matrix, inputs: Inputs, outputs: Outputs, thread: usize, threads: usize) -> bool {
+    pub unsafe fn run(&self, job: &Job, thread: usize, threads: usize) -> bool {
+        let (matrix, inputs) = (&job.matrix, job.inputs);
         // SAFETY: only read here, see `Sync`.
         let columns = unsafe { (*self.room.get()).columns(inputs.count, matrix.blocks) };
         let Some(columns) = columns else { return false };
+        if !job.rounded {
+            // SAFETY: as this function's.
+            unsafe { self.round(job, &columns, thread, threads) };
+            self.crew.meet(threads);
+        }
+        let cut = Cut::new(matrix, threads);
+        let way = Way { end: cut.share(thread).1, next: Cut::new(&job.next, threads).share(thread).0 };
+        while let Some(taken) = self.crew.take(cut.pieces, thread, threads) {
+            let rows = cut.rows * taken..matrix.rows.min(cut.rows * (taken + 1));
+            // SAFETY: the inputs are all rounded; every piece of rows is taken once.
+            unsafe { self.machine.multiply(matrix, rows, &columns, job.outputs, way) };
+        }
+        self.crew.leave(threads);
+        true
+    }
+
+    /// Rounds a thread's share of the inputs.
+    ///
+    /// # Safety
+    /// As [`Bench::run`].
+    unsafe fn round(&self, job: &Job, columns: &Columns, thread: usize, threads: usize) {
+        let (matrix, inputs) = (&job.matrix, job.inputs);
         let blocks = inputs.count * matrix.blocks;
         for at in blocks * thread / threads..blocks * (thread + 1) / threads {
             let (column, block) = (at / matrix.blocks, at % matrix.blocks);
@@ -83,18 +136,28 @@ impl Bench {
                 columns.put(column, block, matrix.format, |to| self.machine.round(from, to));
             }
         }
-        self.crew.meet(threads);
-        let piece = rows_of_a_piece(matrix.rows, threads);
-        while let Some(taken) = self.crew.take(matrix.rows.div_ceil(piece)) {
-            let rows = piece * taken..matrix.rows.min(piece * (taken + 1));
-            // SAFETY: the inputs are all rounded; every piece of rows is taken once.
-            unsafe { self.machine.multiply(matrix, rows, &columns, outputs) };
-        }
-        self.crew.leave(threads);
-        true
     }
 }
 
-fn rows_of_a_piece(rows: usize, threads: usize) -> usize {
-    rows.div_ceil(threads * PIECES).next_multiple_of(TOGETHER).min(MOST_ROWS)
+/// How a matrix is cut.
+struct Cut<'a> {
+    matrix: &'a Matrix,
+    threads: usize,
+    /// Rows of a piece.
+    rows: usize,
+    pieces: usize,
+}
+
+impl<'a> Cut<'a> {
+    fn new(matrix: &'a Matrix, threads: usize) -> Self {
+        let rows = matrix.rows.div_ceil(threads * PIECES).next_multiple_of(TOGETHER).min(MOST_ROWS);
+        Self { matrix, threads, rows, pieces: matrix.rows.div_ceil(rows) }
+    }
+
+    /// Where a thread's share begins, and where it ends.
+    fn share(&self, thread: usize) -> (*const u8, *const u8) {
+        let pieces = share(self.pieces, thread, self.threads);
+        let at = |piece: usize| self.matrix.data.wrapping_add(piece * self.rows * self.matrix.stride);
+        (at(pieces.start), at(pieces.end))
+    }
 }

@@ -13,6 +13,16 @@ const AHEAD: usize = 16 * 1024;
 /// Bytes that come from memory at once.
 const LINE: usize = 64;
 
+/// Where a thread's share of a matrix ends, and where its share of the next one begins: what is called into the cache
+/// beyond the one is taken from the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Way {
+    /// The first byte beyond the share.
+    pub end: *const u8,
+    /// The first byte of the next one.
+    pub next: *const u8,
+}
+
 /// Rows of a matrix that are multiplied together.
 #[derive(Debug, Clone, Copy)]
 pub struct Tile {
@@ -64,6 +74,7 @@ pub unsafe fn tiles<K: Kernel, const ABREAST: usize>(
     rows: Range<usize>,
     columns: &Columns,
     outputs: Outputs,
+    way: Way,
 ) {
     let mut unpacked = Vec::with_capacity(if columns.count > ABREAST { matrix.blocks } else { 0 });
     for row in rows.step_by(K::LANES) {
@@ -75,10 +86,10 @@ pub unsafe fn tiles<K: Kernel, const ABREAST: usize>(
                 Tile { at: matrix.data.add(first * matrix.stride), stride: matrix.stride, blocks: matrix.blocks };
             let to = Outputs { data: outputs.data.add(first), stride: outputs.stride };
             if columns.count > ABREAST {
-                unpack::<K>(&tile, &mut unpacked);
+                unpack::<K>(&tile, &mut unpacked, way);
                 many::<K, ABREAST>(&unpacked, columns, to, row - first);
             } else {
-                few::<K>(&tile, columns, to, row - first);
+                few::<K>(&tile, columns, to, row - first, way);
             }
         }
     }
@@ -86,29 +97,29 @@ pub unsafe fn tiles<K: Kernel, const ABREAST: usize>(
 
 /// Few columns: each block meets them as soon as it is unpacked.
 #[inline(always)]
-unsafe fn few<K: Kernel>(tile: &Tile, columns: &Columns, to: Outputs, skip: usize) {
+unsafe fn few<K: Kernel>(tile: &Tile, columns: &Columns, to: Outputs, skip: usize, way: Way) {
     // SAFETY: so many columns exist; the rest is the caller's word.
     unsafe {
         match columns.count {
-            1 => direct::<K, 1>(tile, columns, to, skip),
-            2 => direct::<K, 2>(tile, columns, to, skip),
-            3 => direct::<K, 3>(tile, columns, to, skip),
-            4 => direct::<K, 4>(tile, columns, to, skip),
-            5 => direct::<K, 5>(tile, columns, to, skip),
-            6 => direct::<K, 6>(tile, columns, to, skip),
-            7 => direct::<K, 7>(tile, columns, to, skip),
-            _ => direct::<K, 8>(tile, columns, to, skip),
+            1 => direct::<K, 1>(tile, columns, to, skip, way),
+            2 => direct::<K, 2>(tile, columns, to, skip, way),
+            3 => direct::<K, 3>(tile, columns, to, skip, way),
+            4 => direct::<K, 4>(tile, columns, to, skip, way),
+            5 => direct::<K, 5>(tile, columns, to, skip, way),
+            6 => direct::<K, 6>(tile, columns, to, skip, way),
+            7 => direct::<K, 7>(tile, columns, to, skip, way),
+            _ => direct::<K, 8>(tile, columns, to, skip, way),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn direct<K: Kernel, const N: usize>(tile: &Tile, columns: &Columns, to: Outputs, skip: usize) {
+unsafe fn direct<K: Kernel, const N: usize>(tile: &Tile, columns: &Columns, to: Outputs, skip: usize, way: Way) {
     // SAFETY: all blocks are the tile's, and all columns exist; what is called into the cache need not exist.
     unsafe {
         let mut sums = [K::zero(); N];
         for block in (0..tile.blocks).step_by(K::GROUP) {
-            call::<K>(tile, block);
+            call::<K>(tile, block, way);
             let here = K::GROUP.min(tile.blocks - block);
             let group = K::read(tile, block, here);
             for at in 0..K::GROUP {
@@ -127,13 +138,13 @@ unsafe fn direct<K: Kernel, const N: usize>(tile: &Tile, columns: &Columns, to: 
 
 /// Unpacks a whole tile.
 #[inline(always)]
-unsafe fn unpack<K: Kernel>(tile: &Tile, blocks: &mut Vec<K::Block>) {
+unsafe fn unpack<K: Kernel>(tile: &Tile, blocks: &mut Vec<K::Block>, way: Way) {
     blocks.clear();
     for block in (0..tile.blocks).step_by(K::GROUP) {
         let here = K::GROUP.min(tile.blocks - block);
         // SAFETY: all blocks are the tile's; what is called into the cache need not exist.
         unsafe {
-            call::<K>(tile, block);
+            call::<K>(tile, block, way);
             let group = K::read(tile, block, here);
             for at in 0..K::GROUP {
                 if at < here {
@@ -197,9 +208,11 @@ unsafe fn put<K: Kernel, const N: usize>(sums: &[K::Sum; N], from: usize, to: Ou
 
 /// Calls the weights into the cache that are needed a while after those of a block.
 #[inline(always)]
-unsafe fn call<K: Kernel>(tile: &Tile, block: usize) {
+unsafe fn call<K: Kernel>(tile: &Tile, block: usize, way: Way) {
     let bytes = K::LANES * K::FORMAT.block_bytes();
     let ahead = tile.at.wrapping_add(AHEAD.max(K::LANES * tile.stride) + block * bytes);
+    let beyond = (ahead as usize).checked_sub(way.end as usize);
+    let ahead = beyond.map_or(ahead, |beyond| way.next.wrapping_add(beyond));
     for line in 0..(bytes * K::GROUP).div_ceil(LINE) {
         // SAFETY: no address is wrong here, and all processors with kernels have the instruction.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(line * LINE).cast()) };

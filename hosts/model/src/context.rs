@@ -75,7 +75,7 @@ pub struct Context<'m> {
     threads: u32,
     /// After `raw`: freed when no context uses them any more.
     pools: Pools,
-    _products: Option<Box<Products>>,
+    products: Option<Box<Products>>,
     _model: PhantomData<&'m LlamaModel>,
 }
 
@@ -113,7 +113,7 @@ impl<'m> Context<'m> {
         };
         let vocabulary = usize::try_from(model.n_vocab()).unwrap_or(0);
         let pools = Pools::default();
-        Ok(Self { raw, shape, vocabulary, interrupt, threads: 0, pools, _products: products, _model: PhantomData })
+        Ok(Self { raw, shape, vocabulary, interrupt, threads: 0, pools, products, _model: PhantomData })
     }
 
     /// Tokens that fit.
@@ -141,6 +141,9 @@ impl<'m> Context<'m> {
         if items.is_empty() || items.len() > self.shape.step as usize {
             let (given, most) = (items.len(), self.shape.step);
             return Err(EngineError::Inference(format!("a step of {given} tokens is not one of 1 to {most}")));
+        }
+        if let Some(products) = &self.products {
+            products.begin();
         }
         let mut tokens: Vec<sys::llama_token> = items.iter().map(|item| item.token.0).collect();
         let mut positions: Vec<sys::llama_pos> = items.iter().map(|item| item.position as i32).collect();

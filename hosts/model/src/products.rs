@@ -1,16 +1,17 @@
-//! llama.cpp's products of quantised weights, computed by `hob-kernels` where these are faster.
+//! llama.cpp's products of quantised weights and its attention, computed by `hob-kernels` where these are faster.
 //!
-//! Owns: which products of a step are taken over. Must not know: how they are computed, what the step is for.
+//! Owns: which operations of a step are taken over. Must not know: how they are computed, what the step is for.
 //!
-//! llama.cpp asks a callback about every operation of a step before it computes any. An operation that is a product of
-//! a kind that there are kernels for is turned into a "custom" one there and then, which llama.cpp has every thread of
+//! llama.cpp asks a callback about every operation of a step before it computes any. One that there is a
+//! kernel for is turned into a "custom" one there and then, which llama.cpp has every thread of
 //! the step call with its number; its inputs, output and place stay what they were. The operations of a step that has
 //! the shape of the one before it are kept by llama.cpp, and so stay turned.
 #![allow(unsafe_code)]
 
 use crate::backend;
-use hob_kernels::{Bench, Format, Inputs, Machine, Matrix, Outputs};
+use hob_kernels::{Attention, Bench, Format, Inputs, Job, Machine, Matrix, Outputs};
 use llama_cpp_sys_2 as sys;
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
 
@@ -20,7 +21,22 @@ const WITH_TILES: &str = "sapphirerapids";
 /// The products of one context. It has to stay where it is as long as the context, which keeps its address.
 pub struct Products {
     bench: Bench,
+    /// The last product that was taken over in this step, or null.
+    last: Cell<*mut sys::ggml_tensor>,
 }
+
+type Run = unsafe extern "C" fn(*mut sys::ggml_tensor, c_int, c_int, *mut c_void);
+
+/// Bytes of a number.
+const FLOAT: usize = size_of::<f32>();
+/// Bytes of a half-precision number.
+const HALF: usize = size_of::<u16>();
+/// Where the address of the product that follows is kept among one's parameters.
+const NEXT: usize = 8;
+/// Where it is kept whether a product has the inputs of the one before.
+const ROUNDED: usize = 10;
+/// Where an attention's scale is kept among its parameters once it is taken over.
+const SCALE: usize = 8;
 
 /// What llama.cpp reads from a custom operation's parameters (`ggml_custom_op_params` in ggml-impl.h).
 #[repr(C)]
@@ -35,7 +51,12 @@ impl Products {
     /// Products for this machine; `None` where llama.cpp's own are the ones to use: on a processor without kernels, and
     /// beside a GPU, whose operations are not the processor's to take.
     pub fn here() -> Option<Box<Self>> {
-        machine().map(|machine| Box::new(Self { bench: Bench::new(machine) }))
+        machine().map(|machine| Box::new(Self { bench: Bench::new(machine), last: Cell::new(std::ptr::null_mut()) }))
+    }
+
+    /// A new step begins, whose operations may lie where those of the last one were.
+    pub fn begin(&self) {
+        self.last.set(std::ptr::null_mut());
     }
 
     /// Has a new context ask for its products here.
@@ -61,45 +82,103 @@ unsafe extern "C" fn offered(tensor: *mut sys::ggml_tensor, _ask: bool, data: *m
     // SAFETY: llama.cpp passes a valid operation, and what `attach` gave, which outlives the context.
     unsafe {
         let products = &*data.cast::<Products>();
-        if let Some((matrix, inputs, _)) = product(&*tensor) {
-            products.bench.reserve(inputs.count, matrix.length());
-            let custom = Custom { run: Some(compute), tasks: -1, data };
-            const {
-                assert!(size_of::<Custom>() <= size_of::<[i32; 16]>());
-                assert!(offset_of!(Custom, data) == 16);
+        match (*tensor).op {
+            sys::GGML_OP_MUL_MAT => {
+                if let Some((matrix, inputs, _)) = product(&*tensor) {
+                    products.bench.reserve(inputs.count, matrix.length());
+                    take_over(tensor, multiply, data);
+                    let before = products.last.replace(tensor);
+                    let rounded = before.as_ref().is_some_and(|before| has_inputs_of(before, &*tensor));
+                    (*tensor).op_params[ROUNDED] = i32::from(rounded);
+                    set_next(&mut *tensor, tensor);
+                    if let Some(before) = before.as_mut() {
+                        set_next(before, tensor);
+                    }
+                }
             }
-            let parameters = (&raw mut (*tensor).op_params).cast::<Custom>();
-            parameters.write_unaligned(custom);
-            (*tensor).op = sys::GGML_OP_CUSTOM;
+            sys::GGML_OP_FLASH_ATTN_EXT => {
+                let parameters = (*tensor).op_params;
+                if plain(&parameters) {
+                    (*tensor).op_params[SCALE] = parameters[0];
+                    if let Some(attention) = attention(&*tensor).filter(|a| a.fits(products.bench.machine())) {
+                        products.bench.reserve_attention(&attention);
+                        take_over(tensor, attend, data);
+                    }
+                }
+            }
+            _ => {}
         }
     }
     false
 }
 
-/// Called by each thread of a step.
-unsafe extern "C" fn compute(tensor: *mut sys::ggml_tensor, thread: c_int, threads: c_int, data: *mut c_void) {
-    // SAFETY: only products that `offered` took over come here, with what it gave them. llama.cpp has computed the
-    // inputs, and lets no thread go on to the next operation before all are done with this one.
+/// Turns an operation into one that calls `run`.
+unsafe fn take_over(tensor: *mut sys::ggml_tensor, run: Run, data: *mut c_void) {
+    const {
+        assert!(size_of::<Custom>() <= SCALE * size_of::<i32>());
+        assert!(offset_of!(Custom, data) == 16);
+    }
+    // SAFETY: the operation is valid, and its parameters have room.
+    unsafe {
+        let parameters = (&raw mut (*tensor).op_params).cast::<Custom>();
+        parameters.write_unaligned(Custom { run: Some(run), tasks: -1, data });
+        (*tensor).op = sys::GGML_OP_CUSTOM;
+    }
+}
+
+/// Whether a product has the inputs of the one before it, with weights of the same format. llama.cpp puts nothing else in
+/// the place of inputs that are still needed.
+unsafe fn has_inputs_of(before: &sys::ggml_tensor, product: &sys::ggml_tensor) -> bool {
+    // SAFETY: both are products, whose sources are valid.
+    let formats = unsafe { (before.src[0].as_ref(), product.src[0].as_ref()) };
+    let alike = matches!(formats, (Some(before), Some(weights)) if before.type_ == weights.type_);
+    alike && before.src[1] == product.src[1]
+}
+
+/// Notes which product follows on one that was taken over.
+fn set_next(tensor: &mut sys::ggml_tensor, next: *mut sys::ggml_tensor) {
+    let address = next.expose_provenance() as u64;
+    (tensor.op_params[NEXT], tensor.op_params[NEXT + 1]) = (address as i32, (address >> 32) as i32);
+}
+
+/// Which product follows.
+fn next(tensor: &sys::ggml_tensor) -> *const sys::ggml_tensor {
+    let [low, high] = [tensor.op_params[NEXT], tensor.op_params[NEXT + 1]].map(|half| u64::from(half.cast_unsigned()));
+    std::ptr::with_exposed_provenance((high << 32 | low) as usize)
+}
+
+/// Called by each thread of a step for a product that was taken over.
+unsafe extern "C" fn multiply(tensor: *mut sys::ggml_tensor, thread: c_int, threads: c_int, data: *mut c_void) {
+    // SAFETY: only what `offered` took over comes here, with what it gave. llama.cpp has computed the inputs, and lets
+    // no thread go on to the next operation before all are done with this one.
     unsafe {
         let products = &*data.cast::<Products>();
-        let done = parts(&*tensor).is_some_and(|(matrix, inputs, outputs)| {
-            products.bench.run(&matrix, inputs, outputs, thread as usize, threads as usize)
+        let done = product(&*tensor).is_some_and(|(matrix, inputs, outputs)| {
+            let next = product(&*next(&*tensor)).map_or(matrix, |(matrix, ..)| matrix);
+            let rounded = (*tensor).op_params[ROUNDED] != 0;
+            let job = Job { matrix, inputs, rounded, outputs, next };
+            products.bench.run(&job, thread as usize, threads as usize)
         });
         assert!(done, "a product changed its shape after it was taken over");
     }
 }
 
-/// The parts of an operation that is a product with a kernel.
-///
-/// # Safety
-/// The operation's sources are valid.
-unsafe fn product(tensor: &sys::ggml_tensor) -> Option<(Matrix, Inputs, Outputs)> {
-    // SAFETY: by the caller's word.
-    unsafe { if tensor.op == sys::GGML_OP_MUL_MAT { parts(tensor) } else { None } }
+/// The same for attention.
+unsafe extern "C" fn attend(tensor: *mut sys::ggml_tensor, thread: c_int, threads: c_int, data: *mut c_void) {
+    // SAFETY: as in `multiply`.
+    unsafe {
+        let products = &*data.cast::<Products>();
+        let done = attention(&*tensor)
+            .is_some_and(|attention| products.bench.attend(&attention, thread as usize, threads as usize));
+        assert!(done, "an attention changed its shape after it was taken over");
+    }
 }
 
-/// The same for one that may have been taken over already.
-unsafe fn parts(tensor: &sys::ggml_tensor) -> Option<(Matrix, Inputs, Outputs)> {
+/// A product that there is a kernel for.
+///
+/// # Safety
+/// The operation is a product, or was one, and its sources are valid.
+unsafe fn product(tensor: &sys::ggml_tensor) -> Option<(Matrix, Inputs, Outputs)> {
     // SAFETY: both sources of a product are there.
     let (weights, numbers) = unsafe { (tensor.src[0].as_ref()?, tensor.src[1].as_ref()?) };
     let format = match weights.type_ {
@@ -108,23 +187,93 @@ unsafe fn parts(tensor: &sys::ggml_tensor) -> Option<(Matrix, Inputs, Outputs)> 
         sys::GGML_TYPE_Q8_0 => Format::Q8_0,
         _ => return None,
     };
-    // Weights that were laid out anew lie in memory of a kind that is not the processor's to read.
-    // SAFETY: a buffer that is there is valid.
-    let readable = unsafe { !weights.buffer.is_null() && sys::ggml_backend_buffer_is_host(weights.buffer) };
-    let flat = |tensor: &sys::ggml_tensor| tensor.ne[2] == 1 && tensor.ne[3] == 1;
-    let floats = |tensor: &sys::ggml_tensor| {
-        tensor.type_ == sys::GGML_TYPE_F32 && tensor.nb[0] == FLOAT && tensor.nb[1].is_multiple_of(FLOAT)
-    };
+    // SAFETY: both are valid.
+    let readable = unsafe { readable(weights) && readable(numbers) };
     let simple = readable && flat(weights) && flat(numbers) && floats(numbers) && floats(tensor);
     if !simple || weights.nb[0] != format.block_bytes() || weights.ne[0] != numbers.ne[0] {
         return None;
     }
-    let size = |number: i64| usize::try_from(number).ok();
     let matrix = Matrix::new(format, weights.data.cast(), size(weights.ne[1])?, size(weights.ne[0])?, weights.nb[1])?;
     let inputs = Inputs { data: numbers.data.cast(), stride: numbers.nb[1] / FLOAT, count: size(numbers.ne[1])? };
     let outputs = Outputs { data: tensor.data.cast(), stride: tensor.nb[1] / FLOAT };
     Some((matrix, inputs, outputs))
 }
 
-/// Bytes of a number.
-const FLOAT: usize = size_of::<f32>();
+/// Attention that there is a kernel for, of half-precision keys and values.
+///
+/// # Safety
+/// The operation is an attention, or was one, and its sources are valid.
+unsafe fn attention(tensor: &sys::ggml_tensor) -> Option<Attention> {
+    // SAFETY: sources that are there are valid.
+    let (queries, keys, values, mask) = unsafe {
+        let source = |at: usize| tensor.src[at].as_ref();
+        (source(0)?, source(1)?, source(2)?, source(3))
+    };
+    let simple = |tensor: &sys::ggml_tensor, half: bool| {
+        let (kind, bytes) = if half { (sys::GGML_TYPE_F16, HALF) } else { (sys::GGML_TYPE_F32, FLOAT) };
+        let whole = tensor.nb[..3].iter().all(|stride| stride.is_multiple_of(bytes));
+        // SAFETY: the source is valid.
+        tensor.type_ == kind && tensor.nb[0] == bytes && whole && tensor.ne[3] == 1 && unsafe { readable(tensor) }
+    };
+    let alike =
+        keys.ne == values.ne && keys.ne[0] == queries.ne[0] && keys.ne[2] > 0 && queries.ne[2] % keys.ne[2] == 0;
+    let masked = |mask: &sys::ggml_tensor| {
+        simple(mask, true) && mask.ne[0] == keys.ne[1] && mask.ne[1] >= queries.ne[1] && mask.ne[2] == 1
+    };
+    let sinks = !tensor.src[4].is_null();
+    if !simple(queries, false) || !simple(keys, true) || !simple(values, true) || !alike || sinks {
+        return None;
+    }
+    if mask.is_some_and(|mask| !masked(mask)) || tensor.type_ != sys::GGML_TYPE_F32 || tensor.nb[0] != FLOAT {
+        return None;
+    }
+    let strides = |tensor: &sys::ggml_tensor, bytes: usize| (tensor.nb[1] / bytes, tensor.nb[2] / bytes);
+    Some(Attention {
+        queries: queries.data.cast(),
+        queries_stride: strides(queries, FLOAT),
+        keys: keys.data.cast(),
+        keys_stride: strides(keys, HALF),
+        values: values.data.cast(),
+        values_stride: strides(values, HALF),
+        mask: mask.map_or(std::ptr::null(), |mask| mask.data.cast()),
+        mask_stride: mask.map_or(0, |mask| mask.nb[1] / HALF),
+        results: tensor.data.cast(),
+        // In the result, the heads of a token lie together.
+        results_stride: (tensor.nb[2] / FLOAT, tensor.nb[1] / FLOAT),
+        scale: f32::from_bits(tensor.op_params[SCALE].cast_unsigned()),
+        tokens: size(queries.ne[1])?,
+        length: size(keys.ne[1])?,
+        heads: size(queries.ne[2])?,
+        shared: size(queries.ne[2] / keys.ne[2])?,
+        width: size(keys.ne[0])?,
+    })
+}
+
+/// Whether an attention adds nothing to the scores for being far away, and does not squeeze them.
+fn plain(parameters: &[i32; 16]) -> bool {
+    parameters[1..3].iter().all(|number| f32::from_bits(number.cast_unsigned()) == 0.0)
+}
+
+/// Whether the processor can read this: weights that were laid out anew lie in memory of another kind.
+///
+/// # Safety
+/// The tensor and those it is a view of are valid.
+unsafe fn readable(tensor: &sys::ggml_tensor) -> bool {
+    // SAFETY: by the caller's word.
+    unsafe {
+        let buffer = tensor.view_src.as_ref().map_or(tensor.buffer, |of| of.buffer);
+        !buffer.is_null() && sys::ggml_backend_buffer_is_host(buffer)
+    }
+}
+
+fn flat(tensor: &sys::ggml_tensor) -> bool {
+    tensor.ne[2] == 1 && tensor.ne[3] == 1
+}
+
+fn floats(tensor: &sys::ggml_tensor) -> bool {
+    tensor.type_ == sys::GGML_TYPE_F32 && tensor.nb[0] == FLOAT && tensor.nb[1].is_multiple_of(FLOAT)
+}
+
+fn size(number: i64) -> Option<usize> {
+    usize::try_from(number).ok()
+}

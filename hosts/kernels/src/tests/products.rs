@@ -1,43 +1,23 @@
-//! All kernels of this processor against products that are computed weight by weight.
+//! Products, against those computed weight by weight.
 #![allow(unsafe_code)]
 
+use super::Noise;
 use crate::format::BLOCK;
-use crate::{Bench, Format, Inputs, Machine, Matrix, Outputs};
+use crate::{Bench, Format, Inputs, Job, Machine, Matrix, Outputs};
 
 const FORMATS: [Format; 3] = [Format::Q4_0, Format::Q4_1, Format::Q8_0];
-
-/// Numbers without an order that anyone would see.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.0 >> 33
-    }
-
-    /// From -1 to 1.
-    fn number(&mut self) -> f32 {
-        (self.next() % 2_001) as f32 / 1_000.0 - 1.0
-    }
-
-    /// A half-precision number from 1/16 to 1/8, and its bits.
-    fn half(&mut self) -> (f32, [u8; 2]) {
-        let fraction = (self.next() % 1_024) as u16;
-        ((1.0 + f32::from(fraction) / 1_024.0) / 16.0, (11 << 10 | fraction).to_le_bytes())
-    }
-}
 
 /// Weights of a format, and what they stand for.
 fn weights(format: Format, count: usize, noise: &mut Noise) -> (Vec<u8>, Vec<f32>) {
     let (mut bytes, mut values) = (Vec::new(), Vec::new());
     for _ in 0..count / BLOCK {
         let (scale, bits) = noise.half();
-        bytes.extend(bits);
+        bytes.extend(bits.to_le_bytes());
         let least = match format {
             Format::Q4_0 => -8.0 * scale,
             Format::Q4_1 => {
                 let (least, bits) = noise.half();
-                bytes.extend(bits);
+                bytes.extend(bits.to_le_bytes());
                 least
             }
             Format::Q8_0 => 0.0,
@@ -85,21 +65,24 @@ impl Case {
         let count = inputs.len() / self.length;
         let mut results = vec![f32::NAN; count * self.rows];
         let bench = Bench::new(machine);
-        let job = Job {
+        let job = Shared(Job {
             matrix,
+            next: matrix,
             inputs: Inputs { data: inputs.as_ptr(), stride: self.length, count },
+            rounded: false,
             outputs: Outputs { data: results.as_mut_ptr(), stride: self.rows },
-        };
+        });
         // SAFETY: nobody runs yet.
         unsafe { bench.reserve(count, self.length) };
-        // Twice, since the bench has to be as it was.
-        for _ in 0..2 {
+        // Again, since the bench has to be as it was; and with the inputs that it has by then.
+        for rounded in [false, false, true] {
+            let job = Shared(Job { rounded, ..job.0 });
             std::thread::scope(|scope| {
                 for thread in 0..threads {
                     let (job, bench) = (&job, &bench);
                     // SAFETY: the sizes are the vectors', and all threads are here.
                     scope.spawn(move || unsafe {
-                        assert!(bench.run(&job.matrix, job.inputs, job.outputs, thread, threads));
+                        assert!(bench.run(&job.0, thread, threads));
                     });
                 }
             });
@@ -120,14 +103,10 @@ impl Case {
     }
 }
 
-struct Job {
-    matrix: Matrix,
-    inputs: Inputs,
-    outputs: Outputs,
-}
+struct Shared(Job);
 
 // SAFETY: points to vectors that outlive the threads, which write to different parts of them.
-unsafe impl Sync for Job {}
+unsafe impl Sync for Shared {}
 
 fn inputs(count: usize, length: usize) -> Vec<f32> {
     let mut noise = Noise(7);
@@ -242,6 +221,7 @@ fn a_bench_without_room_says_so() {
     let matrix = Matrix::new(case.format, case.bytes.as_ptr(), 16, 32, 20).unwrap();
     let from = Inputs { data: inputs.as_ptr(), stride: 32, count: 1 };
     let to = Outputs { data: std::ptr::dangling_mut(), stride: 16 };
+    let job = Job { matrix, inputs: from, rounded: false, outputs: to, next: matrix };
     // SAFETY: nothing is written without room.
-    assert!(!unsafe { Bench::new(machine).run(&matrix, from, to, 0, 1) });
+    assert!(!unsafe { Bench::new(machine).run(&job, 0, 1) });
 }
