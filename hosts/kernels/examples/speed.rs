@@ -15,11 +15,11 @@ const ROUNDS: usize = 5;
 
 fn main() {
     let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
-    let (rows, length) = if let [rows, length, ..] = numbers[..] { (rows, length) } else { (1536, 576) };
+    let (rows, length) = if let [rows, length, ..] = numbers[..] { (rows, length) } else { (1536, 768) };
     let threads = numbers.get(2).copied().unwrap_or(1);
     println!("{} MB of matrices of {rows} rows of {length} weights, {threads} threads", BYTES / 1_000_000);
     for machine in Machine::all() {
-        for format in [Format::Q4_0, Format::Q4_1, Format::Q8_0] {
+        for format in [Format::Q4_0, Format::Q4_1, Format::Q8_0, Format::Q4K, Format::Q6K] {
             for count in [1, 4, 16, 64, 512] {
                 measure(machine, format, (rows, length), count, threads);
             }

@@ -96,18 +96,25 @@ impl Columns {
         unsafe { (*self.places.scales.add(at), *self.places.shifts.add(at)) }
     }
 
-    /// Rounds a block, given where it goes; gives what a number stands for, and the sum of the numbers.
+    /// Has a block rounded by `round`, which is given where it goes, and gives what a number stands for and the sums of
+    /// both halves.
     ///
     /// # Safety
     /// As [`Columns::words`]; no other thread reads or writes this block meanwhile.
     #[inline(always)]
-    pub unsafe fn put(&self, column: usize, block: usize, format: Format, round: impl FnOnce(*mut i8) -> (f32, i32)) {
+    pub unsafe fn put(
+        &self,
+        column: usize,
+        block: usize,
+        format: Format,
+        round: impl FnOnce(*mut i8) -> (f32, [i32; 2]),
+    ) {
         let at = column * self.blocks + block;
         // SAFETY: inside the room, by the caller's word.
         unsafe {
-            let (scale, sum) = round(self.places.numbers.add(at * BLOCK));
+            let (scale, sums) = round(self.places.numbers.add(at * BLOCK));
             *self.places.scales.add(at) = scale;
-            *self.places.shifts.add(at) = shift(format, scale, sum);
+            *self.places.shifts.add(at) = shift(format, scale, sums);
         }
     }
 }
@@ -116,12 +123,14 @@ impl Columns {
 ///
 /// The instructions multiply unsigned weights with signed inputs, so signed weights are read as unsigned ones with a
 /// zero point: 8 for 4 bits, 128 for 8. That makes the whole-number product too large by `zero point * sum`, which this
-/// takes off. Weights with a least value have it counted `scale * sum` times: the bits of that `f32`.
+/// takes off. Where the halves of a block have scales of their own, both sums are needed, 16 bits each. Weights with a
+/// least value have it counted `scale * sum` times: the bits of that `f32`.
 #[inline(always)]
-fn shift(format: Format, scale: f32, sum: i32) -> i32 {
+fn shift(format: Format, scale: f32, [first, second]: [i32; 2]) -> i32 {
     match format {
-        Format::Q4_0 => -8 * sum,
-        Format::Q8_0 => -128 * sum,
-        Format::Q4_1 => (scale * sum as f32).to_bits().cast_signed(),
+        Format::Q4_0 => -8 * (first + second),
+        Format::Q8_0 => -128 * (first + second),
+        Format::Q4_1 | Format::Q4K => (scale * (first + second) as f32).to_bits().cast_signed(),
+        Format::Q6K => second << 16 | first & 0xffff,
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::attention::{Attention, MOST_ROWS, PART, Piece};
 use crate::floats::Floats;
+use crate::seen::{Run, Seen};
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -10,8 +11,8 @@ use std::ops::Range;
 const REGISTERS: usize = 4;
 /// Rows that meet a block at once: their scores stay in registers.
 const ABREAST: usize = 4;
-/// What is in the mask where a token must not look: minus infinity in half precision.
-const HIDDEN: u16 = 0xfc00;
+/// Most keys of a block.
+const MOST_KEYS: usize = 64;
 
 /// How far a row is: the largest score so far, and what the weights add up to.
 #[derive(Debug, Clone, Copy)]
@@ -42,10 +43,12 @@ fn scratch(numbers: usize) -> *mut f32 {
     })
 }
 
-/// Where a piece is computed. Rows are the heads of its tokens that share keys, all heads of a token together.
+/// Where the tokens of a run are computed. Rows are their heads that share keys, all heads of a token together.
 struct Work<'a> {
     attention: &'a Attention,
     piece: &'a Piece,
+    run: &'a Run,
+    seen: &'a Seen,
     rows: usize,
     /// The keys of a block, turned: number `i` of all of them together.
     keys: *mut f32,
@@ -68,22 +71,26 @@ struct Work<'a> {
 /// # Safety
 /// As [`crate::Machine::attend`] and [`Floats`].
 #[inline(always)]
-pub unsafe fn attend<F: Floats>(attention: &Attention, piece: &Piece, parts: usize) {
+pub unsafe fn attend<F: Floats>(attention: &Attention, piece: &Piece) {
     let width = attention.width;
-    let mut totals = [NOTHING; MOST_ROWS];
     // SAFETY: rows and parts exist; the rest is the caller's word.
     unsafe {
-        let mut work = Work::new::<F>(attention, piece);
-        for part in 0..parts {
-            work.part::<F>(part);
-            for row in 0..work.rows {
-                let sums = std::slice::from_raw_parts(work.sums.add(row * width), width);
-                let total = std::slice::from_raw_parts_mut(work.totals.add(row * width), width);
-                join(total, &mut totals[row], sums, work.states[row]);
+        let seen = Seen::new::<F>(attention, piece);
+        for run in seen.runs() {
+            let mut totals = [NOTHING; MOST_ROWS];
+            let mut work = Work::new::<F>(attention, piece, &seen, &run);
+            for part in 0..seen.keys(&run).div_ceil(PART) {
+                work.part::<F>(part);
+                for row in 0..work.rows {
+                    let sums = std::slice::from_raw_parts(work.sums.add(row * width), width);
+                    let total = std::slice::from_raw_parts_mut(work.totals.add(row * width), width);
+                    join(total, &mut totals[row], sums, work.states[row]);
+                }
             }
-        }
-        for row in 0..work.rows {
-            finish(attention, piece, row, work.totals.add(row * width), totals[row]);
+            let before = run.start * attention.shared;
+            for row in 0..work.rows {
+                finish(attention, piece, before + row, work.totals.add(row * width), totals[row]);
+            }
         }
     }
 }
@@ -97,13 +104,16 @@ pub unsafe fn attend_part<F: Floats>(attention: &Attention, piece: &Piece, part:
     let width = attention.width;
     // SAFETY: the part exists, and there is room for all rows.
     unsafe {
-        let mut work = Work::new::<F>(attention, piece);
-        work.part::<F>(part);
-        for row in 0..work.rows {
-            let to = to.add(row * (width + 2));
-            to.copy_from_nonoverlapping(work.sums.add(row * width), width);
-            *to.add(width) = work.states[row].largest;
-            *to.add(width + 1) = work.states[row].weights;
+        let seen = Seen::new::<F>(attention, piece);
+        for run in seen.runs() {
+            let mut work = Work::new::<F>(attention, piece, &seen, &run);
+            work.part::<F>(part);
+            for row in 0..work.rows {
+                let to = to.add((run.start * attention.shared + row) * (width + 2));
+                to.copy_from_nonoverlapping(work.sums.add(row * width), width);
+                *to.add(width) = work.states[row].largest;
+                *to.add(width + 1) = work.states[row].weights;
+            }
         }
     }
 }
@@ -163,8 +173,8 @@ unsafe fn finish(attention: &Attention, piece: &Piece, row: usize, total: *const
 
 impl<'a> Work<'a> {
     #[inline(always)]
-    unsafe fn new<F: Floats>(attention: &'a Attention, piece: &'a Piece) -> Self {
-        let (rows, width, block) = (piece.tokens * attention.shared, attention.width, F::LANES * REGISTERS);
+    unsafe fn new<F: Floats>(attention: &'a Attention, piece: &'a Piece, seen: &'a Seen, run: &'a Run) -> Self {
+        let (rows, width, block) = (run.len() * attention.shared, attention.width, F::LANES * REGISTERS);
         let keys = scratch(2 * block * width + 3 * rows * width + rows * block);
         // SAFETY: one after another in what was just asked for. Each is a whole number of registers.
         unsafe {
@@ -174,7 +184,7 @@ impl<'a> Work<'a> {
             let totals = sums.add(rows * width);
             let scores = totals.add(rows * width);
             for row in 0..rows {
-                let (token, head) = (row / attention.shared, row % attention.shared);
+                let (token, head) = (run.start + row / attention.shared, row % attention.shared);
                 let from = (piece.token + token) * attention.queries_stride.0
                     + (piece.head * attention.shared + head) * attention.queries_stride.1;
                 for at in (0..width).step_by(F::LANES) {
@@ -183,102 +193,71 @@ impl<'a> Work<'a> {
                 }
             }
             let states = [NOTHING; MOST_ROWS];
-            Self { attention, piece, rows, keys, values, queries, scores, sums, totals, states }
+            Self { attention, piece, run, seen, rows, keys, values, queries, scores, sums, totals, states }
         }
     }
 
-    /// Adds up what the keys and values of a part give.
+    /// Adds up what the keys and values of a part give: [`PART`] of those that the run's tokens look at.
     #[inline(always)]
     unsafe fn part<F: Floats>(&mut self, part: usize) {
         let block = F::LANES * REGISTERS;
         self.states[..self.rows].fill(NOTHING);
-        // SAFETY: the sums have so many numbers; blocks end where the memory ends.
+        // SAFETY: the sums have so many numbers.
         unsafe {
             self.sums.write_bytes(0, self.rows * self.attention.width);
-            let end = (PART * (part + 1)).min(self.attention.length);
-            for start in (PART * part..end).step_by(block) {
-                self.block::<F>(start..end.min(start + block));
+            let all = self.seen.keys(self.run);
+            for start in (PART * part..all.min(PART * (part + 1))).step_by(block) {
+                self.block::<F>(start..all.min(start + block));
             }
         }
     }
 
+    /// Some of the keys, by their number among those that the run's last token looks at.
     #[inline(always)]
     unsafe fn block<F: Floats>(&mut self, keys: Range<usize>) {
-        let mut rows = [0; MOST_ROWS];
-        let mut seeing = 0;
-        // SAFETY: the tokens, the keys and the rows exist.
+        let mut places = [0; MOST_KEYS];
+        self.seen.places(self.run, keys.clone(), &mut places);
+        // Every token of a run looks at the first so many of them.
+        let first = self.run.clone().find(|token| self.seen.count(*token) > keys.start).unwrap_or(self.run.end);
+        // SAFETY: keys and rows exist.
         unsafe {
-            for token in 0..self.piece.tokens {
-                if self.sees(token, &keys) {
-                    for head in 0..self.attention.shared {
-                        rows[seeing] = token * self.attention.shared + head;
-                        seeing += 1;
-                    }
-                }
-            }
-            if seeing == 0 {
-                return;
-            }
-            self.unpack::<F>(&keys);
-            for rows in rows[..seeing].chunks(ABREAST) {
-                match *rows {
-                    [a] => self.meet::<F, 1>(&keys, [a]),
-                    [a, b] => self.meet::<F, 2>(&keys, [a, b]),
-                    [a, b, c] => self.meet::<F, 3>(&keys, [a, b, c]),
-                    [a, b, c, d] => self.meet::<F, 4>(&keys, [a, b, c, d]),
-                    _ => {}
+            self.unpack::<F>(&places[..keys.len()]);
+            for row in ((first - self.run.start) * self.attention.shared..self.rows).step_by(ABREAST) {
+                match self.rows - row {
+                    1 => self.meet::<F, 1>(&keys, row),
+                    2 => self.meet::<F, 2>(&keys, row),
+                    3 => self.meet::<F, 3>(&keys, row),
+                    _ => self.meet::<F, ABREAST>(&keys, row),
                 }
             }
         }
-    }
-
-    /// Whether a token may look at any of these keys.
-    #[inline(always)]
-    unsafe fn sees(&self, token: usize, keys: &Range<usize>) -> bool {
-        if self.attention.mask.is_null() {
-            return true;
-        }
-        // SAFETY: the mask has a number for each token and key.
-        let mask = unsafe { std::slice::from_raw_parts(self.mask(token, keys.start), keys.len()) };
-        // Without a way out on the way, it is done many at a time.
-        mask.iter().fold(0, |seen, hidden| seen | (hidden ^ HIDDEN)) != 0
-    }
-
-    #[inline(always)]
-    unsafe fn mask(&self, token: usize, key: usize) -> *const u16 {
-        // SAFETY: as in `sees`.
-        unsafe { self.attention.mask.add((self.piece.token + token) * self.attention.mask_stride + key) }
     }
 
     /// Makes numbers of a block's keys and values. What is missing of a whole block is zero.
     #[inline(always)]
-    unsafe fn unpack<F: Floats>(&self, keys: &Range<usize>) {
+    unsafe fn unpack<F: Floats>(&self, places: &[usize]) {
         let (attention, block) = (self.attention, F::LANES * REGISTERS);
         let width = attention.width;
-        // SAFETY: keys and values are there for the range and this head.
+        // SAFETY: keys and values are there for these places and this head.
         unsafe {
-            let from = |key: usize| {
-                attention.keys.add(key * attention.keys_stride.0 + self.piece.head * attention.keys_stride.1)
-            };
+            let from = attention.keys.add(self.piece.head * attention.keys_stride.1);
             for lane in (0..block).step_by(F::LANES) {
-                let there = keys.len().saturating_sub(lane).min(F::LANES);
+                let places = &places[lane.min(places.len())..places.len().min(lane + F::LANES)];
                 for at in (0..width).step_by(F::LANES) {
-                    let to = self.keys.add(at * block + lane);
                     F::turn_half(
-                        from(keys.start + lane.min(keys.len() - 1)).add(at),
+                        from.add(at),
                         attention.keys_stride.0,
-                        there,
-                        to,
+                        places,
+                        self.keys.add(at * block + lane),
                         block,
                     );
                 }
             }
-            let from = |key: usize| {
-                attention.values.add(key * attention.values_stride.0 + self.piece.head * attention.values_stride.1)
-            };
-            for (key, to) in keys.clone().zip(0..) {
+            let from = attention.values.add(self.piece.head * attention.values_stride.1);
+            for (number, place) in places.iter().enumerate() {
                 for at in (0..width).step_by(F::LANES) {
-                    F::load_half(from(key).add(at)).store(self.values.add(to * width + at));
+                    let values = F::load_half(from.add(place * attention.values_stride.0 + at));
+                    values.store(self.values.add(number * width + at));
                 }
             }
         }
@@ -286,27 +265,28 @@ impl<'a> Work<'a> {
 
     /// Some rows meet the block: scores, weights, and the values they add.
     #[inline(always)]
-    unsafe fn meet<F: Floats, const N: usize>(&mut self, keys: &Range<usize>, rows: [usize; N]) {
+    unsafe fn meet<F: Floats, const N: usize>(&mut self, keys: &Range<usize>, first: usize) {
         // SAFETY: the rows exist.
         unsafe {
-            self.score::<F, N>(rows);
-            for row in rows {
-                self.weigh::<F>(keys, row);
+            self.score::<F, N>(first);
+            for row in first..first + N {
+                let token = self.run.start + row / self.attention.shared;
+                self.weigh::<F>(row, self.seen.count(token).clamp(keys.start, keys.end) - keys.start);
             }
             let width = self.attention.width;
             let wide = width - width % (REGISTERS * F::LANES);
             for at in (0..wide).step_by(REGISTERS * F::LANES) {
-                self.add::<F, N, REGISTERS>(keys.len(), rows, at);
+                self.add::<F, N, REGISTERS>(keys.len(), first, at);
             }
             for at in (wide..width).step_by(F::LANES) {
-                self.add::<F, N, 1>(keys.len(), rows, at);
+                self.add::<F, N, 1>(keys.len(), first, at);
             }
         }
     }
 
     /// Products of the rows' queries with all keys of the block.
     #[inline(always)]
-    unsafe fn score<F: Floats, const N: usize>(&self, rows: [usize; N]) {
+    unsafe fn score<F: Floats, const N: usize>(&self, first: usize) {
         let (width, block) = (self.attention.width, F::LANES * REGISTERS);
         // SAFETY: there is a query and a score for each row, and a key for each lane.
         unsafe {
@@ -317,7 +297,7 @@ impl<'a> Work<'a> {
                     keys[register] = F::load(self.keys.add(at * block + register * F::LANES));
                 }
                 for row in 0..N {
-                    let query = F::all(*self.queries.add(rows[row] * width + at));
+                    let query = F::all(*self.queries.add((first + row) * width + at));
                     for register in 0..REGISTERS {
                         scores[row][register] = keys[register].mul_add(query, scores[row][register]);
                     }
@@ -325,37 +305,31 @@ impl<'a> Work<'a> {
             }
             for row in 0..N {
                 for register in 0..REGISTERS {
-                    scores[row][register].store(self.scores.add(rows[row] * block + register * F::LANES));
+                    scores[row][register].store(self.scores.add((first + row) * block + register * F::LANES));
                 }
             }
         }
     }
 
-    /// Makes weights of a row's scores, relative to the largest so far.
+    /// Makes weights of a row's scores, relative to the largest so far; only the first `seen` keys count.
     #[inline(always)]
-    unsafe fn weigh<F: Floats>(&mut self, keys: &Range<usize>, row: usize) {
+    unsafe fn weigh<F: Floats>(&mut self, row: usize, seen: usize) {
         let (width, block) = (self.attention.width, F::LANES * REGISTERS);
-        // SAFETY: there are scores, sums, and a mask for each row.
+        // SAFETY: there are scores and sums for each row.
         unsafe {
             let scores = self.scores.add(row * block);
-            for lane in keys.len()..block {
-                *scores.add(lane) = f32::NEG_INFINITY;
+            if seen == 0 {
+                return scores.write_bytes(0, block);
             }
-            let mask = (!self.attention.mask.is_null()).then(|| self.mask(row / self.attention.shared, keys.start));
-            let mut largest = F::all(f32::NEG_INFINITY);
-            for lane in (0..block).step_by(F::LANES) {
-                let mut score = F::load(scores.add(lane));
-                if let Some(mask) = mask.filter(|_| lane < keys.len()) {
-                    score = score.add(F::load_half_some(mask.add(lane), keys.len() - lane));
-                    score.store(scores.add(lane));
-                }
-                largest = largest.max(score);
+            for key in seen..block {
+                *scores.add(key) = f32::NEG_INFINITY;
+            }
+            let mut largest = F::load(scores);
+            for lane in (F::LANES..block).step_by(F::LANES) {
+                largest = largest.max(F::load(scores.add(lane)));
             }
             let before = self.states[row];
             let largest = largest.largest().max(before.largest);
-            if largest == f32::NEG_INFINITY {
-                return self.scores.add(row * block).write_bytes(0, block);
-            }
             let mut weights = F::zero();
             for lane in (0..block).step_by(F::LANES) {
                 let weight = F::load(scores.add(lane)).sub(F::all(largest)).exp();
@@ -379,14 +353,14 @@ impl<'a> Work<'a> {
 
     /// Adds the weighted values to the rows' sums, `R` registers of them from number `at` on.
     #[inline(always)]
-    unsafe fn add<F: Floats, const N: usize, const R: usize>(&self, keys: usize, rows: [usize; N], at: usize) {
+    unsafe fn add<F: Floats, const N: usize, const R: usize>(&self, keys: usize, first: usize, at: usize) {
         let (width, block) = (self.attention.width, F::LANES * REGISTERS);
         // SAFETY: there are weights and sums for each row, and so many values.
         unsafe {
             let mut sums = [[F::zero(); R]; N];
             for row in 0..N {
                 for register in 0..R {
-                    sums[row][register] = F::load(self.sums.add(rows[row] * width + at + register * F::LANES));
+                    sums[row][register] = F::load(self.sums.add((first + row) * width + at + register * F::LANES));
                 }
             }
             for key in 0..keys {
@@ -395,7 +369,7 @@ impl<'a> Work<'a> {
                     values[register] = F::load(self.values.add(key * width + at + register * F::LANES));
                 }
                 for row in 0..N {
-                    let weight = F::all(*self.scores.add(rows[row] * block + key));
+                    let weight = F::all(*self.scores.add((first + row) * block + key));
                     for register in 0..R {
                         sums[row][register] = values[register].mul_add(weight, sums[row][register]);
                     }
@@ -403,7 +377,7 @@ impl<'a> Work<'a> {
             }
             for row in 0..N {
                 for register in 0..R {
-                    sums[row][register].store(self.sums.add(rows[row] * width + at + register * F::LANES));
+                    sums[row][register].store(self.sums.add((first + row) * width + at + register * F::LANES));
                 }
             }
         }

@@ -37,8 +37,8 @@ pub struct Attention {
     pub values: *const u16,
     /// From one value to the next, and from one head's values.
     pub values_stride: (usize, usize),
-    /// Half-precision, `tokens` by `keys`: what is added to each score; minus infinity where a token must not look. Null
-    /// for nothing.
+    /// Half-precision, `tokens` by `keys`: minus infinity where a token must not look, zero elsewhere. Null: it may look
+    /// everywhere.
     pub mask: *const u16,
     /// From one token's mask to the next.
     pub mask_stride: usize,
@@ -150,7 +150,7 @@ impl Bench {
                     let part = taken / cut.pieces;
                     self.machine().attend_part(attention, &piece, part, place(&piece, part));
                 } else {
-                    self.machine().attend(attention, &piece, cut.parts);
+                    self.machine().attend(attention, &piece);
                 }
             }
         }

@@ -18,8 +18,6 @@ pub trait Floats: Copy {
     unsafe fn load(from: *const f32) -> Self;
     /// Reads a half-precision number for each lane.
     unsafe fn load_half(from: *const u16) -> Self;
-    /// The same for the first `lanes` of them; zero in the others.
-    unsafe fn load_half_some(from: *const u16, lanes: usize) -> Self;
     /// Writes a number for each lane.
     unsafe fn store(self, to: *mut f32);
     /// `self * by + plus`, rounded once.
@@ -42,9 +40,11 @@ pub trait Floats: Copy {
     unsafe fn power_of_two(self) -> Self;
     /// `number` in the lanes that are above `least`, zero in the others.
     unsafe fn where_above(self, least: f32, number: Self) -> Self;
-    /// Turns rows, at most as many as there are lanes: from each, half-precision numbers for all lanes are read, the
-    /// rows `stride` apart; number `i` of all rows is written to `to + i * apart`, with zeros for rows that are missing.
-    unsafe fn turn_half(from: *const u16, stride: usize, rows: usize, to: *mut f32, apart: usize);
+    /// Turns rows, at most as many as there are lanes: at each place, `stride` apart, half-precision numbers for all lanes
+    /// are read; number `i` of all rows is written to `to + i * apart`, with zeros for rows that are missing.
+    unsafe fn turn_half(from: *const u16, stride: usize, places: &[usize], to: *mut f32, apart: usize);
+    /// A bit for each of 64 half-precision numbers that is not [`HIDDEN`](crate::seen::HIDDEN).
+    unsafe fn shown(mask: *const u16) -> u64;
 
     /// `e` to the power of each, which is 0 or less; what is too small for a normal number is 0.
     ///

@@ -22,6 +22,7 @@ mod floats;
 mod format;
 mod machine;
 mod product;
+mod seen;
 mod share;
 #[cfg(test)]
 mod tests;

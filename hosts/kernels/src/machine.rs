@@ -53,11 +53,11 @@ impl Machine {
         }
     }
 
-    /// Rounds 32 numbers to 8 bits: gives what a unit of them stands for, and their sum.
+    /// Rounds 32 numbers to 8 bits: gives what a unit of them stands for, and the sums of both halves.
     ///
     /// # Safety
     /// 32 numbers can be read and written there, and the processor has the machine's instructions.
-    pub(crate) unsafe fn round(self, from: *const f32, to: *mut i8) -> (f32, i32) {
+    pub(crate) unsafe fn round(self, from: *const f32, to: *mut i8) -> (f32, [i32; 2]) {
         match self {
             // SAFETY: as this function's; who has AVX-512 has AVX2.
             #[cfg(target_arch = "x86_64")]
@@ -88,19 +88,19 @@ impl Machine {
         }
     }
 
-    /// Computes a piece of an attention, all `parts` of it.
+    /// Computes a piece of an attention.
     ///
     /// # Safety
     /// Everything that the attention tells of can be read, and the piece's results be written, which nobody else does;
     /// its shape has kernels here; the processor has the machine's instructions.
-    pub(crate) unsafe fn attend(self, attention: &Attention, piece: &Piece, parts: usize) {
+    pub(crate) unsafe fn attend(self, attention: &Attention, piece: &Piece) {
         match self {
             // SAFETY: as this function's.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => unsafe { avx512::attend(attention, piece, parts) },
+            Self::Avx512 => unsafe { avx512::attend(attention, piece) },
             // SAFETY: as this function's.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { avx2::attend(attention, piece, parts) },
+            Self::Avx2 => unsafe { avx2::attend(attention, piece) },
         }
     }
 

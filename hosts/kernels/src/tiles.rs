@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::activations::Columns;
-use crate::format::{Format, Matrix};
+use crate::format::{BLOCK, Format, Matrix};
 use crate::product::Outputs;
 use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
 use std::ops::Range;
@@ -209,11 +209,11 @@ unsafe fn put<K: Kernel, const N: usize>(sums: &[K::Sum; N], from: usize, to: Ou
 /// Calls the weights into the cache that are needed a while after those of a block.
 #[inline(always)]
 unsafe fn call<K: Kernel>(tile: &Tile, block: usize, way: Way) {
-    let bytes = K::LANES * K::FORMAT.block_bytes();
-    let ahead = tile.at.wrapping_add(AHEAD.max(K::LANES * tile.stride) + block * bytes);
+    let bytes = |blocks: usize| K::LANES * K::FORMAT.row_bytes(blocks * BLOCK);
+    let ahead = tile.at.wrapping_add(AHEAD.max(K::LANES * tile.stride) + bytes(block));
     let beyond = (ahead as usize).checked_sub(way.end as usize);
     let ahead = beyond.map_or(ahead, |beyond| way.next.wrapping_add(beyond));
-    for line in 0..(bytes * K::GROUP).div_ceil(LINE) {
+    for line in 0..bytes(K::GROUP).div_ceil(LINE) {
         // SAFETY: no address is wrong here, and all processors with kernels have the instruction.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(line * LINE).cast()) };
     }

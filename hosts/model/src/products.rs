@@ -185,6 +185,8 @@ unsafe fn product(tensor: &sys::ggml_tensor) -> Option<(Matrix, Inputs, Outputs)
         sys::GGML_TYPE_Q4_0 => Format::Q4_0,
         sys::GGML_TYPE_Q4_1 => Format::Q4_1,
         sys::GGML_TYPE_Q8_0 => Format::Q8_0,
+        sys::GGML_TYPE_Q4_K => Format::Q4K,
+        sys::GGML_TYPE_Q6_K => Format::Q6K,
         _ => return None,
     };
     // SAFETY: both are valid.

@@ -181,6 +181,36 @@ fn other_tokens_of_the_step_change_nothing() {
 }
 
 #[test]
+fn the_places_of_keys_change_nothing() {
+    let (tokens, length) = (6, 700);
+    let plain = Case::new(tokens, length, 2, 3, 64);
+    let shown = |token: usize, key: usize| key <= length - tokens + token;
+    let mask = |shown: &dyn Fn(usize, usize) -> bool| {
+        let all = (0..tokens).flat_map(|token| (0..length).map(move |key| (token, key)));
+        all.map(|(token, key)| if shown(token, key) { ZERO } else { HIDDEN }).collect::<Vec<_>>()
+    };
+    let together = Case { mask: mask(&shown), ..plain };
+    // The same keys in the same order, with those of somebody else between them.
+    let spread = |numbers: &[(f32, u16)]| {
+        let rows = numbers.chunks(together.kept * together.width);
+        rows.enumerate()
+            .flat_map(|(key, row)| if key % 7 == 0 { [row, row].concat() } else { row.to_vec() })
+            .collect::<Vec<_>>()
+    };
+    let (keys, values) = (spread(&together.keys), spread(&together.values));
+    let own: Vec<Option<usize>> =
+        (0..length).flat_map(|key| if key % 7 == 0 { vec![Some(key), None] } else { vec![Some(key)] }).collect();
+    let mask = (0..tokens).flat_map(|token| own.iter().map(move |key| (token, *key)));
+    let mask = mask.map(|(token, key)| if key.is_some_and(|key| shown(token, key)) { ZERO } else { HIDDEN }).collect();
+    let apart = Case { mask, keys, values, length: own.len(), queries: together.queries.clone(), ..together };
+    for machine in Machine::all() {
+        let results = together.run(machine, 2);
+        assert_eq!(apart.run(machine, 3), results);
+        assert!(results.iter().zip(together.expected()).all(|(a, b)| (a - b).abs() < 1e-5));
+    }
+}
+
+#[test]
 fn who_may_look_at_nothing_gets_nothing() {
     for machine in Machine::all() {
         let mut case = Case::new(2, 300, 1, 2, 32);

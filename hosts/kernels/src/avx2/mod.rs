@@ -1,22 +1,28 @@
 //! Kernels for AVX2: 8 rows at once, one in each lane.
 #![allow(unsafe_code)]
 
+mod blocks;
+mod floats;
+mod super_blocks;
+
 use crate::activations::Columns;
 use crate::attend;
 use crate::attention::{Attention, Piece};
-use crate::floats::Floats;
 use crate::format::{Format, Matrix};
 use crate::product::Outputs;
-use crate::tiles::{Kernel, Tile, Way, tiles};
+use crate::tiles::{Kernel, Way, tiles};
+use blocks::{Q4_0, Q4_1, Q8_0};
 use std::arch::x86_64::*;
 use std::ops::Range;
+use super_blocks::{Q4K, Q6K};
 
-/// Rounds 32 numbers to 8 bits, the largest to 127: gives what a unit of them stands for, and their sum.
+/// Rounds 32 numbers to 8 bits, the largest to 127: gives what a unit of them stands for, and the sums of
+/// both halves.
 ///
 /// # Safety
 /// As [`crate::Machine::round`].
 #[target_feature(enable = "avx2,fma,f16c")]
-pub unsafe fn round(from: *const f32, to: *mut i8) -> (f32, i32) {
+pub unsafe fn round(from: *const f32, to: *mut i8) -> (f32, [i32; 2]) {
     // SAFETY: 32 numbers, by the caller's word.
     let [a, b, c, d] = unsafe {
         [
@@ -40,7 +46,7 @@ pub unsafe fn round(from: *const f32, to: *mut i8) -> (f32, i32) {
     let fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
     // SAFETY: room for 32 numbers, by the caller's word.
     unsafe { _mm256_storeu_si256(to.cast(), packed) };
-    (scale, sum(fours))
+    (scale, sums(fours))
 }
 
 #[target_feature(enable = "avx2")]
@@ -59,10 +65,12 @@ pub fn largest(of: __m256) -> f32 {
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn sum(of: __m256i) -> i32 {
-    let four = _mm_add_epi32(_mm256_castsi256_si128(of), _mm256_extracti128_si256::<1>(of));
-    let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
-    _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two)))
+fn sums(of: __m256i) -> [i32; 2] {
+    let sum = |four| {
+        let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
+        _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two)))
+    };
+    [sum(_mm256_castsi256_si128(of)), sum(_mm256_extracti128_si256::<1>(of))]
 }
 
 /// Rows of a tile.
@@ -92,6 +100,8 @@ pub unsafe fn multiply(matrix: &Matrix, rows: Range<usize>, columns: &Columns, o
             Format::Q4_0 => whole::<Q4_0>(matrix, rows, columns, outputs, way),
             Format::Q4_1 => whole::<Q4_1>(matrix, rows, columns, outputs, way),
             Format::Q8_0 => whole::<Q8_0>(matrix, rows, columns, outputs, way),
+            Format::Q4K => whole::<Q4K>(matrix, rows, columns, outputs, way),
+            Format::Q6K => whole::<Q6K>(matrix, rows, columns, outputs, way),
         }
     }
 }
@@ -107,9 +117,9 @@ unsafe fn whole<K: Kernel>(matrix: &Matrix, rows: Range<usize>, columns: &Column
 /// # Safety
 /// As [`crate::Machine::attend`].
 #[target_feature(enable = "avx2,fma,f16c")]
-pub unsafe fn attend(attention: &Attention, piece: &Piece, parts: usize) {
+pub unsafe fn attend(attention: &Attention, piece: &Piece) {
     // SAFETY: as this function's.
-    unsafe { attend::attend::<__m256>(attention, piece, parts) }
+    unsafe { attend::attend::<__m256>(attention, piece) }
 }
 
 /// Computes one part of a piece of an attention.
@@ -167,18 +177,9 @@ unsafe fn scaled(whole: __m256i, block: &Block, scale: f32, sum: __m256) -> __m2
 
 /// What formats have in common.
 macro_rules! common {
-    ($format:expr) => {
-        const FORMAT: Format = $format;
+    () => {
         const LANES: usize = LANES;
-        const GROUP: usize = 1;
-        type Group = Block;
-        type Block = Block;
         type Sum = __m256;
-
-        #[inline(always)]
-        unsafe fn unpack(block: &Block, _at: usize) -> Block {
-            *block
-        }
 
         #[inline(always)]
         unsafe fn zero() -> __m256 {
@@ -196,80 +197,7 @@ macro_rules! common {
         }
     };
 }
-
-struct Q4_0;
-struct Q4_1;
-struct Q8_0;
-
-impl Kernel for Q4_0 {
-    common!(Format::Q4_0);
-
-    #[inline(always)]
-    unsafe fn read(tile: &Tile, block: usize, _here: usize) -> Block {
-        // SAFETY: a block has a scale of 2 bytes and 16 bytes of weights.
-        unsafe {
-            let at = tile.at.add(block * 18);
-            let scale = _mm256_cvtph_ps(halves(at, tile.stride));
-            Block { weights: nibbles(at.add(2), tile.stride), scale, least: _mm256_setzero_ps() }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn meet(block: &Block, columns: &Columns, column: usize, at: usize, sum: __m256) -> __m256 {
-        // SAFETY: the block of the column exists.
-        unsafe {
-            let (scale, shift) = columns.scale(column, at);
-            scaled(narrow(block, columns.words(column, at), _mm256_set1_epi32(shift)), block, scale, sum)
-        }
-    }
-}
-
-impl Kernel for Q4_1 {
-    common!(Format::Q4_1);
-
-    #[inline(always)]
-    unsafe fn read(tile: &Tile, block: usize, _here: usize) -> Block {
-        // SAFETY: a block has a scale and a least value of 2 bytes each and 16 bytes of weights.
-        unsafe {
-            let at = tile.at.add(block * 20);
-            let scale = _mm256_cvtph_ps(halves(at, tile.stride));
-            let least = _mm256_cvtph_ps(halves(at.add(2), tile.stride));
-            Block { weights: nibbles(at.add(4), tile.stride), scale, least }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn meet(block: &Block, columns: &Columns, column: usize, at: usize, sum: __m256) -> __m256 {
-        // SAFETY: the block of the column exists.
-        unsafe {
-            let (scale, shift) = columns.scale(column, at);
-            let whole = narrow(block, columns.words(column, at), _mm256_setzero_si256());
-            let sum = scaled(whole, block, scale, sum);
-            _mm256_fmadd_ps(block.least, _mm256_set1_ps(f32::from_bits(shift.cast_unsigned())), sum)
-        }
-    }
-}
-
-impl Kernel for Q8_0 {
-    common!(Format::Q8_0);
-
-    #[inline(always)]
-    unsafe fn read(tile: &Tile, block: usize, _here: usize) -> Block {
-        // SAFETY: a block has a scale of 2 bytes and 32 bytes of weights.
-        unsafe {
-            let at = tile.at.add(block * 34);
-            let scale = _mm256_cvtph_ps(halves(at, tile.stride));
-            let row = |row: usize| _mm256_loadu_si256(at.add(2 + row * tile.stride).cast());
-            Block { weights: turn(row), scale, least: _mm256_setzero_ps() }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn meet(block: &Block, columns: &Columns, column: usize, at: usize, sum: __m256) -> __m256 {
-        // SAFETY: the block of the column exists.
-        unsafe { scaled(wide(block, columns.words(column, at)), block, columns.scale(column, at).0, sum) }
-    }
-}
+use common;
 
 /// Two bytes of each of 8 rows.
 #[inline(always)]
@@ -278,6 +206,16 @@ unsafe fn halves(at: *const u8, stride: usize) -> __m128i {
     unsafe {
         let half = |row: usize| at.add(row * stride).cast::<i16>().read_unaligned();
         _mm_setr_epi16(half(0), half(1), half(2), half(3), half(4), half(5), half(6), half(7))
+    }
+}
+
+/// Four bytes of each of 8 rows.
+#[inline(always)]
+unsafe fn words(at: *const u8, stride: usize) -> __m256i {
+    // SAFETY: the caller has the instructions, and the bytes are the tile's.
+    unsafe {
+        let word = |row: usize| at.add(row * stride).cast::<i32>().read_unaligned();
+        _mm256_setr_epi32(word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7))
     }
 }
 
@@ -328,139 +266,5 @@ unsafe fn turn4([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
             _mm256_unpacklo_epi64(ab_high, cd_high),
             _mm256_unpackhi_epi64(ab_high, cd_high),
         ]
-    }
-}
-
-// All functions have the caller's word that the instructions exist and that what is pointed to is there.
-impl Floats for __m256 {
-    const LANES: usize = 8;
-
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        // SAFETY: see above.
-        unsafe { _mm256_setzero_ps() }
-    }
-
-    #[inline(always)]
-    unsafe fn all(number: f32) -> Self {
-        // SAFETY: see above.
-        unsafe { _mm256_set1_ps(number) }
-    }
-
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: see above.
-        unsafe { _mm256_loadu_ps(from) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_half(from: *const u16) -> Self {
-        // SAFETY: see above.
-        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_half_some(from: *const u16, lanes: usize) -> Self {
-        if lanes >= Self::LANES {
-            // SAFETY: see above.
-            return unsafe { Self::load_half(from) };
-        }
-        let mut halves = [0; 8];
-        // SAFETY: see above; only these lanes are read.
-        unsafe {
-            halves.as_mut_ptr().copy_from_nonoverlapping(from, lanes);
-            Self::load_half(halves.as_ptr())
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: see above.
-        unsafe { _mm256_storeu_ps(to, self) }
-    }
-
-    #[inline(always)]
-    unsafe fn mul_add(self, by: Self, plus: Self) -> Self {
-        // SAFETY: see above.
-        unsafe { _mm256_fmadd_ps(self, by, plus) }
-    }
-
-    #[inline(always)]
-    unsafe fn mul(self, by: Self) -> Self {
-        // SAFETY: see above.
-        unsafe { _mm256_mul_ps(self, by) }
-    }
-
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: see above.
-        unsafe { _mm256_add_ps(self, other) }
-    }
-
-    #[inline(always)]
-    unsafe fn sub(self, other: Self) -> Self {
-        // SAFETY: see above.
-        unsafe { _mm256_sub_ps(self, other) }
-    }
-
-    #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
-        // SAFETY: see above.
-        unsafe { _mm256_max_ps(self, other) }
-    }
-
-    #[inline(always)]
-    unsafe fn largest(self) -> f32 {
-        // SAFETY: see above.
-        unsafe { largest(self) }
-    }
-
-    #[inline(always)]
-    unsafe fn sum(self) -> f32 {
-        // SAFETY: see above.
-        unsafe {
-            let four = _mm_add_ps(_mm256_castps256_ps128(self), _mm256_extractf128_ps::<1>(self));
-            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn whole(self) -> Self {
-        // SAFETY: see above.
-        unsafe { _mm256_round_ps::<8>(self) }
-    }
-
-    #[inline(always)]
-    unsafe fn power_of_two(self) -> Self {
-        // SAFETY: see above.
-        unsafe {
-            let exponent = _mm256_slli_epi32::<23>(_mm256_cvtps_epi32(_mm256_add_ps(self, _mm256_set1_ps(127.0))));
-            _mm256_castsi256_ps(exponent)
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn where_above(self, least: f32, number: Self) -> Self {
-        // SAFETY: see above.
-        unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(self, _mm256_set1_ps(least)), number) }
-    }
-
-    #[inline(always)]
-    unsafe fn turn_half(from: *const u16, stride: usize, rows: usize, to: *mut f32, apart: usize) {
-        // SAFETY: see above; rows that are missing are not read.
-        unsafe {
-            let read = |row: usize| {
-                if row < rows {
-                    _mm256_castps_si256(Self::load_half(from.add(row * stride)))
-                } else {
-                    _mm256_setzero_si256()
-                }
-            };
-            let turned = turn(read);
-            for at in 0..8 {
-                _mm256_storeu_si256(to.add(at * apart).cast(), turned[at]);
-            }
-        }
     }
 }
