@@ -34,6 +34,20 @@ pub struct Tile {
     pub blocks: usize,
 }
 
+/// Does something with each of up to eight blocks or columns, their number being known when this is compiled: only then
+/// does what belongs to them stay in registers.
+macro_rules! unrolled {
+    ($here:expr, $group:expr, |$at:ident| $body:expr) => {
+        unrolled!($here, $group, |$at| $body; 0 1 2 3 4 5 6 7)
+    };
+    ($here:expr, $group:expr, |$at:ident| $body:expr; $($number:literal)*) => {
+        $(if $number < $group && $number < $here {
+            let $at: usize = $number;
+            $body;
+        })*
+    };
+}
+
 /// How the tiles of a format are multiplied with an instruction set.
 ///
 /// # Safety
@@ -119,18 +133,13 @@ unsafe fn direct<K: Kernel, const N: usize>(tile: &Tile, columns: &Columns, to: 
     unsafe {
         let mut sums = [K::zero(); N];
         for block in (0..tile.blocks).step_by(K::GROUP) {
-            call::<K>(tile, block, way);
             let here = K::GROUP.min(tile.blocks - block);
             let group = K::read(tile, block, here);
-            for at in 0..K::GROUP {
-                if at < here {
-                    let block_at = block + at;
-                    let block = K::unpack(&group, at);
-                    for (column, sum) in sums.iter_mut().enumerate() {
-                        *sum = K::meet(&block, columns, column, block_at, *sum);
-                    }
-                }
-            }
+            unrolled!(here, K::GROUP, |at| {
+                call::<K>(tile, block, at, way);
+                let unpacked = K::unpack(&group, at);
+                unrolled!(N, N, |column| sums[column] = K::meet(&unpacked, columns, column, block + at, sums[column]));
+            });
         }
         put::<K, N>(&sums, 0, to, skip);
     }
@@ -144,13 +153,11 @@ unsafe fn unpack<K: Kernel>(tile: &Tile, blocks: &mut Vec<K::Block>, way: Way) {
         let here = K::GROUP.min(tile.blocks - block);
         // SAFETY: all blocks are the tile's; what is called into the cache need not exist.
         unsafe {
-            call::<K>(tile, block, way);
             let group = K::read(tile, block, here);
-            for at in 0..K::GROUP {
-                if at < here {
-                    blocks.push(K::unpack(&group, at));
-                }
-            }
+            unrolled!(here, K::GROUP, |at| {
+                call::<K>(tile, block, at, way);
+                blocks.push(K::unpack(&group, at));
+            });
         }
     }
 }
@@ -190,9 +197,7 @@ unsafe fn group<K: Kernel, const N: usize>(
     unsafe {
         let mut sums = [K::zero(); N];
         for (at, block) in blocks.iter().enumerate() {
-            for (column, sum) in (from..).zip(&mut sums) {
-                *sum = K::meet(block, columns, column, at, *sum);
-            }
+            unrolled!(N, N, |column| sums[column] = K::meet(block, columns, from + column, at, sums[column]));
         }
         put::<K, N>(&sums, from, to, skip);
     }
@@ -206,14 +211,16 @@ unsafe fn put<K: Kernel, const N: usize>(sums: &[K::Sum; N], from: usize, to: Ou
     }
 }
 
-/// Calls the weights into the cache that are needed a while after those of a block.
+/// Calls the weights into the cache that are needed a while after those of block `at` of a group. A few at a time: the
+/// processor only remembers so many that are on their way.
 #[inline(always)]
-unsafe fn call<K: Kernel>(tile: &Tile, block: usize, way: Way) {
+unsafe fn call<K: Kernel>(tile: &Tile, block: usize, at: usize, way: Way) {
     let bytes = |blocks: usize| K::LANES * K::FORMAT.row_bytes(blocks * BLOCK);
     let ahead = tile.at.wrapping_add(AHEAD.max(K::LANES * tile.stride) + bytes(block));
     let beyond = (ahead as usize).checked_sub(way.end as usize);
     let ahead = beyond.map_or(ahead, |beyond| way.next.wrapping_add(beyond));
-    for line in 0..bytes(K::GROUP).div_ceil(LINE) {
+    let lines = bytes(K::GROUP).div_ceil(LINE);
+    for line in lines * at / K::GROUP..lines * (at + 1) / K::GROUP {
         // SAFETY: no address is wrong here, and all processors with kernels have the instruction.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(line * LINE).cast()) };
     }

@@ -54,7 +54,10 @@ impl Kernel for Q4K {
             let from = group.at.add(16 + 32 * (at / 2));
             let packed = turn(|row| _mm256_loadu_si256(from.add(row * group.stride).cast()));
             let (shift, low) = (_mm_cvtsi32_si128(4 * (at % 2) as i32), _mm256_set1_epi8(15));
-            let weights = packed.map(|packed| _mm256_and_si256(_mm256_srl_epi32(packed, shift), low));
+            let mut weights = [low; 8];
+            for word in 0..8 {
+                weights[word] = _mm256_and_si256(_mm256_srl_epi32(packed[word], shift), low);
+            }
             let [first, second, third, _] = group.scales;
             let (scale, least) = scales([first, second, third], at);
             let least = _mm256_sub_ps(_mm256_setzero_ps(), _mm256_mul_ps(group.least, least));
@@ -120,15 +123,16 @@ impl Kernel for Q6K {
             let by = |count: usize| _mm_cvtsi32_si128(count as i32);
             let (lower, upper) = (group.at.add(64 * side + 32 * (part % 2)), group.at.add(128 + 32 * side));
             let (low, high) = (_mm256_set1_epi8(15), _mm256_set1_epi8(48));
-            let row = |row: usize| {
-                let read = |from: *const u8| _mm256_loadu_si256(from.add(row * group.stride).cast());
-                let lower = _mm256_and_si256(_mm256_srl_epi32(read(lower), by(4 * (part / 2))), low);
+            let lower = turn(|row| _mm256_loadu_si256(lower.add(row * group.stride).cast()));
+            let upper = turn(|row| _mm256_loadu_si256(upper.add(row * group.stride).cast()));
+            let mut weights = [low; 8];
+            for word in 0..8 {
+                let lower = _mm256_srl_epi32(lower[word], by(4 * (part / 2)));
                 // Two bits of a byte for each part become the weight's bits 4 and 5.
                 let upper =
-                    _mm256_srl_epi32(_mm256_sll_epi32(read(upper), by([4, 2, 0, 0][part])), by([0, 0, 0, 2][part]));
-                _mm256_or_si256(lower, _mm256_and_si256(upper, high))
-            };
-            let weights = turn(row);
+                    _mm256_srl_epi32(_mm256_sll_epi32(upper[word], by([4, 2, 0, 0][part])), by([0, 0, 0, 2][part]));
+                weights[word] = _mm256_or_si256(_mm256_and_si256(lower, low), _mm256_and_si256(upper, high));
+            }
             let scales = group.scales[2 * side + part / 2];
             let signed = |byte: usize| _mm256_srai_epi32::<24>(_mm256_sll_epi32(scales, by(24 - 8 * byte)));
             let of = |byte| _mm256_mul_ps(group.scale, _mm256_cvtepi32_ps(signed(byte)));
