@@ -53,6 +53,8 @@ pub struct Chat<'m> {
     lanes: Lanes<'m>,
     /// A sequence can't be taken back in part.
     whole_only: bool,
+    /// One more token of a step costs little.
+    is_cheap: bool,
     template: Template,
     controls: Controls,
     marked: Marked,
@@ -94,6 +96,7 @@ impl<'m> Chat<'m> {
             controls: Controls::of(&vocab),
             lanes,
             whole_only: is_whole_only(loaded),
+            is_cheap: loaded.in_place,
             marked: Marked::of(&vocab, template.format()),
             vocab,
             template,

@@ -23,6 +23,8 @@ pub struct Loaded {
     pub context: u32,
     /// Threads to use.
     pub threads: u32,
+    /// Its weights are multiplied where they lie in the file, by kernels of our own.
+    pub in_place: bool,
     name: String,
 }
 
@@ -48,16 +50,18 @@ impl Loaded {
             Role::Chat | Role::Reranker => Weights::as_they_are(&spec.path),
         };
         let path = CString::new(weights.path().as_os_str().as_bytes()).map_err(|e| bad(e.to_string()))?;
-        let in_place = spec.role == Role::Chat && products::read_in_place(&header.quantization);
+        let in_place = products::read_in_place(&header.quantization);
         logs::take_last_error();
         let model = read::model(backend, &path, in_place, progress).ok_or_else(|| {
             let why = logs::take_last_error().unwrap_or_else(|| "it gave no reason".into());
             bad(format!("llama.cpp can't load it ({why}); it may be damaged or too new for this build"))
         })?;
-        // Most formats are laid out anew in memory of their own, and the file's pages would stay beside the copy.
-        mapped::let_go(weights.path());
+        if !in_place {
+            // Most other formats are laid out anew in memory of their own, and the file's pages would stay beside the copy.
+            mapped::let_go(weights.path());
+        }
         let name = header.name.clone().unwrap_or_else(|| file_name(&spec.path));
-        Ok(Self { model, header, context, threads, name })
+        Ok(Self { model, header, context, threads, in_place, name })
     }
 
     /// What the daemon is told.

@@ -72,6 +72,8 @@ pub struct Means {
     pub adapter: usize,
     /// Tokens that prompt and answer may have together.
     pub length: usize,
+    /// One more token of a step costs little.
+    pub is_cheap: bool,
 }
 
 impl Run {
@@ -114,7 +116,10 @@ impl Run {
             began,
             sampler: Sampler::new(spec)?,
             guide: means.guide,
-            drafts: Drafts::default(),
+            drafts: Drafts::new(
+                means.is_cheap,
+                spec.schema.as_deref().is_some_and(|schema| schema.contains("\"x-copy\"")),
+            ),
             alternatives,
             logprobs: Vec::new(),
             job,

@@ -61,7 +61,9 @@ async fn scores_are_those_of_llama_cpp() {
 #[tokio::test]
 async fn an_answer_is_the_same_alone_and_beside_others() {
     if !has_kernels() {
-        return eprintln!("SKIPPED: there are no kernels of our own for this processor, and llama.cpp's do not promise this");
+        return eprintln!(
+            "SKIPPED: there are no kernels of our own for this processor, and llama.cpp's do not promise this"
+        );
     }
     let Some((host, _)) = common::loaded(CHAT, Role::Chat, 0).await else { return };
     let questions = ["Why is the sky blue?", "Tell me about whales.", "What is bread made of?"];

@@ -46,6 +46,7 @@ impl Chat<'_> {
             output: Output::new(reader, stops.collect()),
             adapter: self.adapters.group(spec.lora.as_ref())?,
             length: self.lanes.length(),
+            is_cheap: self.is_cheap,
         };
         let system = self.system(spec, &prompt.tokens)?;
         Run::new(job, request, spec, Prompt { tokens: prompt.tokens, system }, means)

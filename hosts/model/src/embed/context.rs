@@ -9,6 +9,7 @@
 use super::turn::Turn;
 use crate::context::pointer;
 use crate::logs;
+use crate::products::Products;
 use crate::wire::Job;
 use hob_engine::EngineError;
 use llama_cpp_2::model::LlamaModel;
@@ -74,6 +75,7 @@ pub struct Context<'m> {
     is_encoder: bool,
     /// Rows of unused scores whose memory was given back.
     given_back: usize,
+    products: Option<Box<Products>>,
     _model: PhantomData<&'m LlamaModel>,
 }
 
@@ -85,8 +87,12 @@ impl<'m> Context<'m> {
     /// A context for `model` whose steps rest while `gives_way` is taken.
     pub fn new(model: &'m LlamaModel, shape: Shape, gives_way: Option<Arc<Turn>>) -> Result<Self, EngineError> {
         let watch = NonNull::from(Box::leak(Box::new(Watch { gives_way, job: None })));
-        let params = params(shape, watch);
-        // SAFETY: the model outlives the context by the lifetime `'m`; the watch is freed after it.
+        let mut params = params(shape, watch);
+        let products = Products::here();
+        if let Some(products) = &products {
+            products.attach(&mut params);
+        }
+        // SAFETY: the model outlives the context by the lifetime `'m`; the watch and the products are freed after it.
         let raw = unsafe { sys::llama_init_from_model(pointer(model), params) };
         let Some(raw) = NonNull::new(raw) else {
             // SAFETY: made above and given to nobody.
@@ -104,7 +110,7 @@ impl<'m> Context<'m> {
         };
         let width = usize::try_from(width).unwrap_or(0);
         let vocabulary = usize::try_from(model.n_vocab()).unwrap_or(0);
-        Ok(Self { raw, watch, shape, width, vocabulary, is_encoder, given_back: 0, _model: PhantomData })
+        Ok(Self { raw, watch, shape, width, vocabulary, is_encoder, given_back: 0, products, _model: PhantomData })
     }
 
     /// Length of what comes out for each sequence.
@@ -129,6 +135,9 @@ impl<'m> Context<'m> {
             input.pad(TILE.min(self.shape.tokens), sequences[0][0], sequences.len());
         }
         self.watch(Some(job.clone()));
+        if let Some(products) = &self.products {
+            products.begin();
+        }
         // SAFETY: the batch points into `input`, which outlives it; llama.cpp checks the range of
         // the tokens. The context's memory is touched by nobody else.
         let code = unsafe {
