@@ -46,7 +46,8 @@ impl Chat<'_> {
             output: Output::new(reader, stops.collect()),
             adapter: self.adapters.group(spec.lora.as_ref())?,
             length: self.lanes.length(),
-            is_cheap: self.is_cheap,
+            // An adapter's products are llama.cpp's, which round otherwise for several tokens.
+            is_cheap: self.is_cheap && spec.lora.is_none(),
         };
         let system = self.system(spec, &prompt.tokens)?;
         Run::new(job, request, spec, Prompt { tokens: prompt.tokens, system }, means)
