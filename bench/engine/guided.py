@@ -44,10 +44,8 @@ def schema(b):
                 told = f"{LIST} List {turn + 1}."
                 open_answer = b.caller.ask(words.story(turn), model=model, system=b.system, max_tokens=most)
                 held_answer = b.caller.ask(told, model=model, system=b.system, schema=SCHEMA, max_tokens=most)
-                free.append(open_answer.unguessed_rate)
-                held.append(held_answer.unguessed_rate)
-                seen["free"].append(open_answer.decode_rate)
-                seen["held"].append(held_answer.decode_rate)
+                free.append(open_answer.decode_rate)
+                held.append(held_answer.decode_rate)
                 first.append(1000 * held_answer.first_token)
                 peer.append(running.chat(told, b.system, most, SCHEMA).decode_rate)
         b.report.ratio(f"{label}: under a schema (peer: hob without one)", held, free, " tok/s", least=0.95)

@@ -14,13 +14,13 @@ use crate::product::Bench;
 /// Keys of a part.
 pub(crate) const PART: usize = 256;
 /// Rows, a head of a token each, that should meet a block of keys: unpacking it pays with many.
-pub(crate) const ROWS: usize = 32;
+pub(crate) const ROWS: usize = 64;
 /// Most of them: all heads that share keys stay together.
 pub(crate) const MOST_ROWS: usize = 128;
 /// Pieces of work that each thread should find; with fewer, parts of the memory are shared out.
 const PIECES: usize = 3;
 /// They are only shared out for few tokens: until they are put together they need room.
-const FEW_GROUPS: usize = 4;
+const FEW_GROUPS: usize = 8;
 
 /// Queries, keys and values of a step, as llama.cpp lays them out. Strides are in numbers of the kind they are for.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +100,9 @@ impl Attention {
     }
 
     fn cut(&self, threads: usize) -> Cut {
-        let tokens = (ROWS / self.shared).clamp(1, self.tokens.max(1));
+        let most = (ROWS / self.shared).clamp(1, self.tokens.max(1));
+        // As many tokens in the last one as in the others.
+        let tokens = self.tokens.div_ceil(self.tokens.div_ceil(most));
         let (groups, parts) = (self.tokens.div_ceil(tokens), self.length.div_ceil(PART));
         let pieces = self.heads / self.shared * groups;
         let few = pieces < threads.saturating_mul(PIECES);

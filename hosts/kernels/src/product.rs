@@ -51,7 +51,7 @@ pub struct Job {
     pub next: Matrix,
 }
 
-/// Where the products of a step are computed, one after another, each by all threads of the step.
+/// Where the products and attentions of a step are computed, one after another, each by all threads of the step.
 #[derive(Debug)]
 pub struct Bench {
     machine: Machine,
@@ -98,8 +98,8 @@ impl Bench {
     ///
     /// # Safety
     /// Matrix and inputs can be read and the outputs written, in the whole extent that they tell of, and nobody else
-    /// changes them meanwhile. The next matrix is not read. Each of `threads` threads makes the same call with its own number `thread` from 0 on, and
-    /// none starts on the next product before all have come back from this one.
+    /// changes them meanwhile. The next matrix is not read. Each of `threads` threads makes the same call with its own
+    /// number `thread` from 0 on, and none starts on the next product before all have come back from this one.
     pub unsafe fn run(&self, job: &Job, thread: usize, threads: usize) -> bool {
         let (matrix, inputs) = (&job.matrix, job.inputs);
         // SAFETY: only read here, see `Sync`.

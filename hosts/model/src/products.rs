@@ -2,10 +2,10 @@
 //!
 //! Owns: which operations of a step are taken over. Must not know: how they are computed, what the step is for.
 //!
-//! llama.cpp asks a callback about every operation of a step before it computes any. One that there is a
-//! kernel for is turned into a "custom" one there and then, which llama.cpp has every thread of
-//! the step call with its number; its inputs, output and place stay what they were. The operations of a step that has
-//! the shape of the one before it are kept by llama.cpp, and so stay turned.
+//! llama.cpp asks a callback about every operation of a step before it computes any. One that there is a kernel for is
+//! turned into a "custom" one there and then, which llama.cpp has every thread of the step call with its number; its
+//! inputs, output and place stay what they were. The operations of a step that has the shape of the one before it are
+//! kept by llama.cpp, and so stay turned.
 #![allow(unsafe_code)]
 
 use crate::backend;
@@ -14,6 +14,7 @@ use llama_cpp_sys_2 as sys;
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// llama.cpp's build for processors that multiply whole tiles of bytes (AMX), which it makes good use of.
 const WITH_TILES: &str = "sapphirerapids";
@@ -21,8 +22,11 @@ const WITH_TILES: &str = "sapphirerapids";
 /// The products of one context. It has to stay where it is as long as the context, which keeps its address.
 pub struct Products {
     bench: Bench,
-    /// The last product that was taken over in this step, or null.
+    /// The last product of this graph that was taken over, or null.
     last: Cell<*mut sys::ggml_tensor>,
+    /// Something was computed since: what is offered next belongs to another graph, whose operations may lie where those
+    /// of the last one were. (A step has one graph; those of models with a state have several.)
+    computed: AtomicBool,
 }
 
 type Run = unsafe extern "C" fn(*mut sys::ggml_tensor, c_int, c_int, *mut c_void);
@@ -51,12 +55,19 @@ impl Products {
     /// Products for this machine; `None` where llama.cpp's own are the ones to use: on a processor without kernels, and
     /// beside a GPU, whose operations are not the processor's to take.
     pub fn here() -> Option<Box<Self>> {
-        machine().map(|machine| Box::new(Self { bench: Bench::new(machine), last: Cell::new(std::ptr::null_mut()) }))
+        let (last, computed) = (Cell::new(std::ptr::null_mut()), AtomicBool::new(false));
+        machine().map(|machine| Box::new(Self { bench: Bench::new(machine), last, computed }))
     }
 
-    /// A new step begins, whose operations may lie where those of the last one were.
+    /// A new step begins, and with it a new graph, even if the last one was interrupted before anything was computed.
     pub fn begin(&self) {
-        self.last.set(std::ptr::null_mut());
+        self.computed.store(true, Ordering::Relaxed);
+    }
+
+    /// The product before this one in the same graph, or null.
+    fn follow(&self, product: *mut sys::ggml_tensor) -> *mut sys::ggml_tensor {
+        let before = self.last.replace(product);
+        if self.computed.swap(false, Ordering::Relaxed) { std::ptr::null_mut() } else { before }
     }
 
     /// Has a new context ask for its products here.
@@ -96,7 +107,7 @@ unsafe extern "C" fn offered(tensor: *mut sys::ggml_tensor, _ask: bool, data: *m
                 if let Some((matrix, inputs, _)) = product(&*tensor) {
                     products.bench.reserve(inputs.count, matrix.length());
                     take_over(tensor, multiply, data);
-                    let before = products.last.replace(tensor);
+                    let before = products.follow(tensor);
                     let rounded = before.as_ref().is_some_and(|before| has_inputs_of(before, &*tensor));
                     (*tensor).op_params[ROUNDED] = i32::from(rounded);
                     set_next(&mut *tensor, tensor);
@@ -162,6 +173,9 @@ unsafe extern "C" fn multiply(tensor: *mut sys::ggml_tensor, thread: c_int, thre
     // no thread go on to the next operation before all are done with this one.
     unsafe {
         let products = &*data.cast::<Products>();
+        if thread == 0 {
+            products.computed.store(true, Ordering::Relaxed);
+        }
         let done = product(&*tensor).is_some_and(|(matrix, inputs, outputs)| {
             let next = product(&*next(&*tensor)).map_or(matrix, |(matrix, ..)| matrix);
             let rounded = (*tensor).op_params[ROUNDED] != 0;
