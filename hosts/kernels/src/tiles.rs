@@ -41,7 +41,7 @@ macro_rules! unrolled {
         unrolled!($here, $group, |$at| $body; 0 1 2 3 4 5 6 7)
     };
     ($here:expr, $group:expr, |$at:ident| $body:expr; $($number:literal)*) => {
-        $(if $number < $group && $number < $here {
+        $(if $number < usize::min($group, $here) {
             let $at: usize = $number;
             $body;
         })*

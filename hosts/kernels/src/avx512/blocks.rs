@@ -81,7 +81,7 @@ impl Kernel for Q4_0 {
         // SAFETY: the caller has the instructions.
         unsafe {
             let pair = group[at / 2];
-            let scale = half(if at % 2 == 0 { pair } else { _mm512_srli_epi32::<16>(pair) });
+            let scale = half(if at.is_multiple_of(2) { pair } else { _mm512_srli_epi32::<16>(pair) });
             let packed = [group[4 * at + 2], group[4 * at + 3], group[4 * at + 4], group[4 * at + 5]];
             Block { weights: nibbles(packed), scale, least: _mm512_setzero_ps() }
         }

@@ -32,17 +32,20 @@ impl Case {
         // Signed and of a size that makes some scores count far more than others.
         let mut halves = |count: usize| -> Vec<(f32, u16)> {
             let signed = |(number, bits): (f32, u16), minus| {
-                if minus { (-16.0 * number, bits + (4 << 10) | 1 << 15) } else { (16.0 * number, bits + (4 << 10)) }
+                if minus { (-16.0 * number, (bits + (4 << 10)) | 1 << 15) } else { (16.0 * number, bits + (4 << 10)) }
             };
-            (0..count).map(|_| (noise.half(), noise.next() % 2 == 0)).map(|(half, minus)| signed(half, minus)).collect()
+            (0..count)
+                .map(|_| (noise.half(), noise.next().is_multiple_of(2)))
+                .map(|(half, minus)| signed(half, minus))
+                .collect()
         };
         let (keys, values) = (halves(length * kept * width), halves(length * kept * width));
         let queries = (0..tokens * kept * shared * width).map(|_| noise.number()).collect();
         // Every token sees what stands before it, except for a few, and the first sees nothing in the second block.
         let seen = |token: usize, key: usize| {
             key < length - (tokens - 1 - token).min(length - 1)
-                && (key * 7 + token) % 5 != 0
-                && (key < 40 || key > 180 || token > 0)
+                && !(key * 7 + token).is_multiple_of(5)
+                && (!(40..=180).contains(&key) || token > 0)
         };
         let mask = (0..tokens).flat_map(|token| (0..length).map(move |key| (token, key)));
         let mask = mask.map(|(token, key)| if seen(token, key) { ZERO } else { HIDDEN }).collect();

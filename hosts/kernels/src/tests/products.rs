@@ -1,5 +1,5 @@
 //! Products, against those computed weight by weight.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, clippy::unwrap_used)]
 
 use super::Noise;
 use crate::format::BLOCK;
