@@ -140,12 +140,6 @@ class Running:
         return (u["completion_tokens"] - 1) / seconds
 
     @property
-    def unguessed_rate(self):
-        """The same without tokens that were guessed and came along with another."""
-        tokens = self.usage["completion_tokens"] - 1
-        return self.decode_rate * (tokens - self.usage["accepted"]) / tokens
-
-    @property
     def evaluated(self):
         """Prompt tokens that had to be evaluated."""
         return self.usage["prompt_tokens"] - self.usage["cached_tokens"]

@@ -61,32 +61,34 @@ def quotes_of(answer):
 
 
 def copy(b):
-    """Strings that must be runs of words of the prompt. The price of the constraint is what a token costs that was
-    chosen: how many are guessed depends on what the answer says, and random weights say the same word for ever."""
+    """Strings that must be runs of words of the prompt.
+
+    What the constraint costs shows with two answers at once, which get no guesses: how many come true depends on what an
+    answer says, and random weights say the same word for ever when they may. A lone answer's rates stand below."""
     for label, model in b.chat_models():
-        free, held, copied, made_up = [], [], 0, []
-        seen = {"free": [], "held": []}
+        copied, made_up = 0, []
+        alone, twice = ({"free": [], "held": []} for _ in range(2))
         most = ANSWER[label]
         try:
             for turn in range(b.rounds):
                 text = words.sentences(COPY_WORDS, b.fresh())
-                open_answer = b.caller.ask(f"{words.story(turn)} Begin with this: {text}", model=model,
-                                           system=b.system, max_tokens=most)
-                held_answer = b.caller.ask(text, model=model, system="Quote the twelve best parts of the text.",
-                                           schema=COPY, max_tokens=most)
-                free.append(open_answer.unguessed_rate)
-                held.append(held_answer.unguessed_rate)
-                seen["free"].append(open_answer.decode_rate)
-                seen["held"].append(held_answer.decode_rate)
-                for quote in quotes_of(held_answer.text):
+                asked = {"free": (f"{words.story(turn)} Begin with this: {text}", {"system": b.system}),
+                         "held": (text, {"system": "Quote the twelve best parts of the text.", "schema": COPY})}
+                for kind, (prompt, given) in asked.items():
+                    given |= {"model": model, "max_tokens": most}
+                    answer = b.caller.ask(prompt, **given)
+                    alone[kind].append(answer.decode_rate)
+                    both = [b.caller.start(prompt, **given) for _ in range(2)]
+                    twice[kind].append(sum(running.wait().decode_rate for running in both))
+                for quote in quotes_of(answer.text):
                     copied += quote in text
                     made_up += [] if quote in text else [quote]
         except HobError as e:
             b.report.failed(f"{label}: copying", e)
             continue
-        b.report.ratio(f"{label}: copying, tokens that were not guessed (peer: hob without a schema)", held, free,
-                       " tok/s", least=0.9)
-        b.report.ratio(f"{label}: copying, all tokens", seen["held"], seen["free"], " tok/s")
+        b.report.ratio(f"{label}: two answers that copy at once (peer: hob without a schema)", twice["held"],
+                       twice["free"], " tok/s", least=0.9)
+        b.report.ratio(f"{label}: one, with what is guessed", alone["held"], alone["free"], " tok/s")
         b.report.row(f"{label}: quotes that stand in the text", figure=f"{copied} of {copied + len(made_up)}",
                      hob=made_up[0][:60].replace("|", "/") if made_up else "", goal="all", met=not made_up)
 

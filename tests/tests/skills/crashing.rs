@@ -30,7 +30,7 @@ def hang(call):
 def eat(call):
     pieces = []
     while True:
-        pieces.append(b"x" * (64 << 20))
+        pieces.append(bytes(64 << 20))
 
 @skill.intent("Flood")
 def flood(call):
