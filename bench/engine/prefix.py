@@ -38,12 +38,12 @@ def thousand(b):
     for label, times, goal in ((", model loaded again before", unloaded, 5), (", loading included", loading, None)):
         shown = f"{statistics.median(times):.0f} ms"
         own, peers = (100 * statistics.median(times) / statistics.median(cold[who]) for who in ("hob", "peer"))
-        row = f"{what} after unload{label}: share of cold with llama.cpp's kernels (llama-server)"
+        row = f"{what} after unload, share of cold{label}"
         if goal is None:
-            b.report.plain(row, hob=shown, figure=f"{peers:.1f} %")
+            b.report.plain(row, hob=shown, figure=f"{own:.1f} %")
         else:
-            b.report.at_most(row, peers, " %", goal, hob=shown)
-        b.report.plain(f"{what} after unload{label}: share of hob's own cold", figure=f"{own:.1f} %")
+            b.report.at_most(row, own, " %", goal, hob=shown)
+        b.report.plain(f"{row}: of llama-server's cold", figure=f"{peers:.1f} %")
 
 
 def after_unload(b, system, load_first):
