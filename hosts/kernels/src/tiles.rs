@@ -4,7 +4,6 @@
 use crate::activations::Columns;
 use crate::format::{BLOCK, Format, Matrix};
 use crate::product::Outputs;
-use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
 use std::ops::Range;
 
 /// How far ahead weights are called into the second cache, in bytes, unless a tile is larger: about the time that
@@ -221,7 +220,20 @@ unsafe fn call<K: Kernel>(tile: &Tile, block: usize, at: usize, way: Way) {
     let ahead = beyond.map_or(ahead, |beyond| way.next.wrapping_add(beyond));
     let lines = bytes(K::GROUP).div_ceil(LINE);
     for line in lines * at / K::GROUP..lines * (at + 1) / K::GROUP {
-        // SAFETY: no address is wrong here, and all processors with kernels have the instruction.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(line * LINE).cast()) };
+        fetch(ahead.wrapping_add(line * LINE));
     }
 }
+
+/// Calls a line into the second cache.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn fetch(line: *const u8) {
+    use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+    // SAFETY: no address is wrong here, and every x86-64 processor has the instruction.
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(line.cast()) };
+}
+
+/// There are no kernels for other processors.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn fetch(_line: *const u8) {}

@@ -190,6 +190,9 @@ fn products_are_right_in_all_shapes() {
 
 #[test]
 fn a_result_depends_on_nothing_but_its_input() {
+    let Some(best) = Machine::detect() else {
+        return eprintln!("SKIPPED: there are no kernels for this processor");
+    };
     for format in FORMATS {
         let case = Case::new(format, 150, 768);
         let inputs = inputs(21, case.length);
@@ -201,7 +204,7 @@ fn a_result_depends_on_nothing_but_its_input() {
             assert_eq!(results, &all[0]);
         }
         for (input, together) in inputs.chunks(case.length).zip(all[0].chunks(case.rows)) {
-            let alone = case.run(Machine::detect().unwrap(), case.bytes.as_ptr(), input, 1);
+            let alone = case.run(best, case.bytes.as_ptr(), input, 1);
             assert_eq!(alone, together);
         }
     }
