@@ -12,7 +12,7 @@ pub struct Room {
     shifts: Vec<i32>,
     /// Parts of attention that are not yet put together.
     kept: Vec<f32>,
-    /// Where the three lie, so that threads that share the room need no `&mut` of it.
+    /// Where they lie, so that threads that share the room need no `&mut` of it.
     places: Places,
 }
 

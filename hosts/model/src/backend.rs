@@ -43,6 +43,12 @@ pub fn name() -> String {
     maps.lines().find_map(|line| variant(line.rsplit('/').next()?)).unwrap_or_default().to_string()
 }
 
+/// Whether there are others than the processor: a GPU has its own favourites.
+pub fn has_other_devices() -> bool {
+    // SAFETY: takes nothing and returns a number.
+    unsafe { sys::ggml_backend_dev_count() > 1 }
+}
+
 fn variant(file: &str) -> Option<&str> {
     file.strip_prefix(CPU)?.strip_suffix(".so")
 }

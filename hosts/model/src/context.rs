@@ -101,10 +101,7 @@ impl<'m> Context<'m> {
         params.flash_attn_type = sys::LLAMA_FLASH_ATTN_TYPE_AUTO;
         params.abort_callback = Some(is_interrupted);
         params.abort_callback_data = Arc::as_ptr(&interrupt).cast_mut().cast();
-        let products = Products::here();
-        if let Some(products) = &products {
-            products.attach(&mut params);
-        }
+        let products = Products::attach(&mut params);
         // SAFETY: the model outlives the context by the lifetime `'m`, the flag and the products by the fields that own
         // them.
         let raw = unsafe { sys::llama_init_from_model(pointer(model), params) };

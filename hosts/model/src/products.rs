@@ -52,11 +52,14 @@ struct Custom {
 }
 
 impl Products {
-    /// Products for this machine; `None` where llama.cpp's own are the ones to use: on a processor without kernels, and
-    /// beside a GPU, whose operations are not the processor's to take.
-    pub fn here() -> Option<Box<Self>> {
+    /// Has a new context ask for its products here. `None` where llama.cpp's own are the ones to use: on a processor
+    /// without kernels, and beside a GPU, whose operations are not the processor's to take.
+    pub fn attach(params: &mut sys::llama_context_params) -> Option<Box<Self>> {
         let (last, computed) = (Cell::new(std::ptr::null_mut()), AtomicBool::new(false));
-        machine().map(|machine| Box::new(Self { bench: Bench::new(machine), last, computed }))
+        let products = Box::new(Self { bench: Bench::new(machine()?), last, computed });
+        params.cb_eval = Some(offered);
+        params.cb_eval_user_data = std::ptr::from_ref(&*products).cast_mut().cast();
+        Some(products)
     }
 
     /// A new step begins, and with it a new graph, even if the last one was interrupted before anything was computed.
@@ -68,12 +71,6 @@ impl Products {
     fn follow(&self, product: *mut sys::ggml_tensor) -> *mut sys::ggml_tensor {
         let before = self.last.replace(product);
         if self.computed.swap(false, Ordering::Relaxed) { std::ptr::null_mut() } else { before }
-    }
-
-    /// Has a new context ask for its products here.
-    pub fn attach(&self, params: &mut sys::llama_context_params) {
-        params.cb_eval = Some(offered);
-        params.cb_eval_user_data = std::ptr::from_ref(self).cast_mut().cast();
     }
 }
 
@@ -92,9 +89,7 @@ fn machine() -> Option<Machine> {
     if std::env::var_os(PLAIN).is_some() {
         return None;
     }
-    // SAFETY: takes nothing and returns a number.
-    let has_others = unsafe { sys::ggml_backend_dev_count() } > 1;
-    if has_others || backend::name() == WITH_TILES { None } else { Machine::detect() }
+    if backend::has_other_devices() || backend::name() == WITH_TILES { None } else { Machine::detect() }
 }
 
 /// Asked about each operation before a step, by one thread while no other computes. Never wants to see a result.

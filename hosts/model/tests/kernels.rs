@@ -26,16 +26,6 @@ fn long(question: &str) -> GenerateSpec {
     ask(&format!("{} {question}", facts.join(" ")))
 }
 
-#[cfg(target_arch = "x86_64")]
-fn has_kernels() -> bool {
-    std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn has_kernels() -> bool {
-    false
-}
-
 #[tokio::test]
 async fn scores_are_those_of_llama_cpp() {
     let Some(path) = model(CHAT) else { return };
@@ -60,7 +50,7 @@ async fn scores_are_those_of_llama_cpp() {
 
 #[tokio::test]
 async fn an_answer_is_the_same_alone_and_beside_others() {
-    if !has_kernels() {
+    if hob_kernels::Machine::detect().is_none() {
         return eprintln!(
             "SKIPPED: there are no kernels of our own for this processor, and llama.cpp's do not promise this"
         );

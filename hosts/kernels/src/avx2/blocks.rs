@@ -1,7 +1,7 @@
 //! Formats in blocks of 32 weights.
 #![allow(unsafe_code)]
 
-use super::{Block, LANES, common, halves, narrow, nibbles, scaled, turn, wide};
+use super::{Block, LANES, common, halves, narrow, nibbles, scaled, turn, wide, with_least};
 use crate::activations::Columns;
 use crate::format::Format;
 use crate::tiles::{Kernel, Tile};
@@ -71,13 +71,8 @@ impl Kernel for Q4_1 {
 
     #[inline(always)]
     unsafe fn meet(block: &Block, columns: &Columns, column: usize, at: usize, sum: __m256) -> __m256 {
-        // SAFETY: the block of the column exists.
-        unsafe {
-            let (scale, shift) = columns.scale(column, at);
-            let whole = narrow(block, columns.words(column, at), _mm256_setzero_si256());
-            let sum = scaled(whole, block, scale, sum);
-            _mm256_fmadd_ps(block.least, _mm256_set1_ps(f32::from_bits(shift.cast_unsigned())), sum)
-        }
+        // SAFETY: as this function's.
+        unsafe { with_least(block, columns, column, at, sum) }
     }
 }
 

@@ -175,6 +175,18 @@ unsafe fn scaled(whole: __m256i, block: &Block, scale: f32, sum: __m256) -> __m2
     }
 }
 
+/// Adds the product of a block of 4-bit weights with a least value with that block of a column; both exist.
+#[inline(always)]
+unsafe fn with_least(block: &Block, columns: &Columns, column: usize, at: usize, sum: __m256) -> __m256 {
+    // SAFETY: as this function's.
+    unsafe {
+        let (scale, shift) = columns.scale(column, at);
+        let whole = narrow(block, columns.words(column, at), _mm256_setzero_si256());
+        let sum = scaled(whole, block, scale, sum);
+        _mm256_fmadd_ps(block.least, _mm256_set1_ps(f32::from_bits(shift.cast_unsigned())), sum)
+    }
+}
+
 /// What formats have in common.
 macro_rules! common {
     () => {

@@ -104,6 +104,17 @@ unsafe fn shifted(block: &Block, columns: &Columns, column: usize, at: usize, su
     }
 }
 
+/// The same for a format whose weights have a least value.
+#[inline(always)]
+unsafe fn with_least(block: &Block, columns: &Columns, column: usize, at: usize, sum: __m512) -> __m512 {
+    // SAFETY: as this function's.
+    unsafe {
+        let (scale, shift) = columns.scale(column, at);
+        let sum = product(block, columns.words(column, at), _mm512_setzero_si512(), scale, sum);
+        _mm512_fmadd_ps(block.least, _mm512_set1_ps(f32::from_bits(shift.cast_unsigned())), sum)
+    }
+}
+
 /// What formats have in common.
 macro_rules! common {
     () => {

@@ -1,7 +1,7 @@
 //! Formats in blocks of 256 weights, whose parts have scales of a few bits.
 #![allow(unsafe_code)]
 
-use super::{Block, LANES, common, half, product, turn};
+use super::{Block, LANES, common, half, turn, with_least};
 use crate::activations::Columns;
 use crate::format::Format;
 use crate::tiles::{Kernel, Tile};
@@ -54,12 +54,8 @@ impl Kernel for Q4K {
 
     #[inline(always)]
     unsafe fn meet(block: &Block, columns: &Columns, column: usize, at: usize, sum: __m512) -> __m512 {
-        // SAFETY: the block of the column exists.
-        unsafe {
-            let (scale, shift) = columns.scale(column, at);
-            let sum = product(block, columns.words(column, at), _mm512_setzero_si512(), scale, sum);
-            _mm512_fmadd_ps(block.least, _mm512_set1_ps(f32::from_bits(shift.cast_unsigned())), sum)
-        }
+        // SAFETY: as this function's.
+        unsafe { with_least(block, columns, column, at, sum) }
     }
 }
 

@@ -88,10 +88,7 @@ impl<'m> Context<'m> {
     pub fn new(model: &'m LlamaModel, shape: Shape, gives_way: Option<Arc<Turn>>) -> Result<Self, EngineError> {
         let watch = NonNull::from(Box::leak(Box::new(Watch { gives_way, job: None })));
         let mut params = params(shape, watch);
-        let products = Products::here();
-        if let Some(products) = &products {
-            products.attach(&mut params);
-        }
+        let products = Products::attach(&mut params);
         // SAFETY: the model outlives the context by the lifetime `'m`; the watch and the products are freed after it.
         let raw = unsafe { sys::llama_init_from_model(pointer(model), params) };
         let Some(raw) = NonNull::new(raw) else {

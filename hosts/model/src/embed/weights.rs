@@ -38,7 +38,7 @@ impl Weights {
 
     /// The file at `path`, or a copy of it in a format that is faster here. `header` is the file's.
     pub fn fastest(path: &Path, header: &Header, threads: u32) -> Self {
-        if !gains(header, &backend::name()) || has_other_devices() {
+        if !gains(header, &backend::name()) || backend::has_other_devices() {
             return Self::as_they_are(path);
         }
         match copy(path, threads) {
@@ -59,12 +59,6 @@ impl Weights {
 fn gains(header: &Header, kernels: &str) -> bool {
     let wide = matches!(header.quantization.as_str(), "F16" | "F32");
     wide && header.file_bytes <= MOST_BYTES && WITH_BF16.contains(&kernels)
-}
-
-/// A GPU has its own favourites.
-fn has_other_devices() -> bool {
-    // SAFETY: takes nothing and returns a number.
-    unsafe { sys::ggml_backend_dev_count() > 1 }
 }
 
 fn copy(path: &Path, threads: u32) -> Result<Weights, String> {
