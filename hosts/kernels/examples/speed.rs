@@ -4,9 +4,9 @@
 //! The matrices are together too large for the caches, as those of a model are.
 #![allow(unsafe_code)]
 
+mod together;
+
 use hob_kernels::{Bench, Format, Inputs, Job, Machine, Matrix, Outputs};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 /// Bytes of all matrices together.
 const BYTES: usize = 100_000_000;
@@ -23,22 +23,6 @@ fn main() {
             for count in [1, 4, 16, 64, 512] {
                 measure(machine, format, (rows, length), count, threads);
             }
-        }
-    }
-}
-
-/// Threads wait for each other between products without sleep, as llama.cpp's do.
-#[derive(Default)]
-struct Spin {
-    came: AtomicUsize,
-}
-
-impl Spin {
-    fn wait(&self, threads: usize) {
-        let before = self.came.fetch_add(1, Ordering::AcqRel);
-        let round = before / threads + 1;
-        while self.came.load(Ordering::Acquire) < round * threads {
-            std::hint::spin_loop();
         }
     }
 }
@@ -71,26 +55,12 @@ fn measure(machine: Machine, format: Format, (rows, length): (usize, usize), cou
     let bench = Bench::new(machine);
     // SAFETY: nobody runs yet.
     unsafe { bench.reserve(count, length) };
-    let between = Spin::default();
-    let work = &|thread: usize| {
-        let mut best = f64::INFINITY;
-        for _ in 0..ROUNDS {
-            between.wait(threads);
-            let start = Instant::now();
-            for job in &jobs {
-                // SAFETY: the vectors have the sizes told of, and all threads come and wait for each other.
-                unsafe { bench.run(&job.0, thread, threads) };
-                between.wait(threads);
-            }
-            best = best.min(start.elapsed().as_secs_f64());
+    let best = together::best(threads, ROUNDS, |thread, meeting| {
+        for job in &jobs {
+            // SAFETY: the vectors have the sizes told of, and all threads come and wait for each other.
+            unsafe { bench.run(&job.0, thread, threads) };
+            meeting.wait();
         }
-        best
-    };
-    let best = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|thread| scope.spawn(move || work(thread))).collect();
-        let best = work(0);
-        others.into_iter().for_each(|other| drop(other.join()));
-        best
     });
     let gigabytes = weights.len() as f64 / best / 1e9;
     let products = (matrices.len() * rows * length * count) as f64 / best / 1e9;

@@ -4,15 +4,12 @@
 use crate::attention::{Attention, MOST_ROWS, PART, Piece};
 use crate::floats::Floats;
 use crate::seen::{Run, Seen};
+use crate::tiles::{LINE, fetch};
 use std::cell::RefCell;
 use std::ops::Range;
 
-/// Registers of keys in a block.
-const REGISTERS: usize = 4;
 /// Rows that meet a block at once: their scores stay in registers.
 const ABREAST: usize = 4;
-/// Most keys of a block.
-const MOST_KEYS: usize = 64;
 
 /// How far a row is: the largest score so far, and what the weights add up to.
 #[derive(Debug, Clone, Copy)]
@@ -43,12 +40,15 @@ fn scratch(numbers: usize) -> *mut f32 {
     })
 }
 
-/// Where the tokens of a run are computed. Rows are their heads that share keys, all heads of a token together.
-struct Work<'a> {
+/// Where the tokens of a run are computed, with blocks of `R` registers of keys. Rows are their heads that share keys, all heads of a token together.
+struct Work<'a, const R: usize> {
     attention: &'a Attention,
     piece: &'a Piece,
-    run: &'a Run,
     seen: &'a Seen,
+    /// The run's tokens, by their number in the step.
+    tokens: Range<usize>,
+    /// Where its keys are.
+    places: &'a [u32],
     rows: usize,
     /// The keys of a block, turned: number `i` of all of them together.
     keys: *mut f32,
@@ -66,20 +66,20 @@ struct Work<'a> {
     states: [State; MOST_ROWS],
 }
 
-/// Computes all parts of a piece.
+/// Computes all parts of a piece, with blocks of `R` registers of keys: four rows meet them at once, and all their scores
+/// are to stay in registers.
 ///
 /// # Safety
 /// As [`crate::Machine::attend`] and [`Floats`].
 #[inline(always)]
-pub unsafe fn attend<F: Floats>(attention: &Attention, piece: &Piece) {
+pub unsafe fn attend<F: Floats, const R: usize>(attention: &Attention, seen: &Seen, piece: &Piece) {
     let width = attention.width;
     // SAFETY: rows and parts exist; the rest is the caller's word.
     unsafe {
-        let seen = Seen::new::<F>(attention, piece);
-        for run in seen.runs() {
+        for run in seen.runs(piece) {
             let mut totals = [NOTHING; MOST_ROWS];
-            let mut work = Work::new::<F>(attention, piece, &seen, &run);
-            for part in 0..seen.keys(&run).div_ceil(PART) {
+            let mut work = Work::<R>::new::<F>(attention, piece, seen, &run);
+            for part in 0..work.places.len().div_ceil(PART) {
                 work.part::<F>(part);
                 for row in 0..work.rows {
                     let sums = std::slice::from_raw_parts(work.sums.add(row * width), width);
@@ -87,7 +87,7 @@ pub unsafe fn attend<F: Floats>(attention: &Attention, piece: &Piece) {
                     join(total, &mut totals[row], sums, work.states[row]);
                 }
             }
-            let before = run.start * attention.shared;
+            let before = (run.tokens.start - piece.token) * attention.shared;
             for row in 0..work.rows {
                 finish(attention, piece, before + row, work.totals.add(row * width), totals[row]);
             }
@@ -100,16 +100,22 @@ pub unsafe fn attend<F: Floats>(attention: &Attention, piece: &Piece) {
 /// # Safety
 /// As [`crate::Machine::attend_part`] and [`Floats`].
 #[inline(always)]
-pub unsafe fn attend_part<F: Floats>(attention: &Attention, piece: &Piece, part: usize, to: *mut f32) {
+pub unsafe fn attend_part<F: Floats, const R: usize>(
+    attention: &Attention,
+    seen: &Seen,
+    piece: &Piece,
+    part: usize,
+    to: *mut f32,
+) {
     let width = attention.width;
     // SAFETY: the part exists, and there is room for all rows.
     unsafe {
-        let seen = Seen::new::<F>(attention, piece);
-        for run in seen.runs() {
-            let mut work = Work::new::<F>(attention, piece, &seen, &run);
+        for run in seen.runs(piece) {
+            let mut work = Work::<R>::new::<F>(attention, piece, seen, &run);
             work.part::<F>(part);
+            let before = (run.tokens.start - piece.token) * attention.shared;
             for row in 0..work.rows {
-                let to = to.add((run.start * attention.shared + row) * (width + 2));
+                let to = to.add((before + row) * (width + 2));
                 to.copy_from_nonoverlapping(work.sums.add(row * width), width);
                 *to.add(width) = work.states[row].largest;
                 *to.add(width + 1) = work.states[row].weights;
@@ -171,10 +177,11 @@ unsafe fn finish(attention: &Attention, piece: &Piece, row: usize, total: *const
     }
 }
 
-impl<'a> Work<'a> {
+impl<'a, const R: usize> Work<'a, R> {
     #[inline(always)]
-    unsafe fn new<F: Floats>(attention: &'a Attention, piece: &'a Piece, seen: &'a Seen, run: &'a Run) -> Self {
-        let (rows, width, block) = (run.len() * attention.shared, attention.width, F::LANES * REGISTERS);
+    unsafe fn new<F: Floats>(attention: &'a Attention, piece: &'a Piece, seen: &'a Seen, run: &Run) -> Self {
+        let (tokens, places) = (run.tokens.clone(), seen.places(run));
+        let (rows, width, block) = (tokens.len() * attention.shared, attention.width, F::LANES * R);
         let keys = scratch(2 * block * width + 3 * rows * width + rows * block);
         // SAFETY: one after another in what was just asked for. Each is a whole number of registers.
         unsafe {
@@ -184,8 +191,8 @@ impl<'a> Work<'a> {
             let totals = sums.add(rows * width);
             let scores = totals.add(rows * width);
             for row in 0..rows {
-                let (token, head) = (run.start + row / attention.shared, row % attention.shared);
-                let from = (piece.token + token) * attention.queries_stride.0
+                let (token, head) = (tokens.start + row / attention.shared, row % attention.shared);
+                let from = token * attention.queries_stride.0
                     + (piece.head * attention.shared + head) * attention.queries_stride.1;
                 for at in (0..width).step_by(F::LANES) {
                     let query = F::load(attention.queries.add(from + at));
@@ -193,19 +200,19 @@ impl<'a> Work<'a> {
                 }
             }
             let states = [NOTHING; MOST_ROWS];
-            Self { attention, piece, run, seen, rows, keys, values, queries, scores, sums, totals, states }
+            Self { attention, piece, seen, tokens, places, rows, keys, values, queries, scores, sums, totals, states }
         }
     }
 
     /// Adds up what the keys and values of a part give: [`PART`] of those that the run's tokens look at.
     #[inline(always)]
     unsafe fn part<F: Floats>(&mut self, part: usize) {
-        let block = F::LANES * REGISTERS;
+        let block = F::LANES * R;
         self.states[..self.rows].fill(NOTHING);
         // SAFETY: the sums have so many numbers.
         unsafe {
             self.sums.write_bytes(0, self.rows * self.attention.width);
-            let all = self.seen.keys(self.run);
+            let all = self.places.len();
             for start in (PART * part..all.min(PART * (part + 1))).step_by(block) {
                 self.block::<F>(start..all.min(start + block));
             }
@@ -215,14 +222,16 @@ impl<'a> Work<'a> {
     /// Some of the keys, by their number among those that the run's last token looks at.
     #[inline(always)]
     unsafe fn block<F: Floats>(&mut self, keys: Range<usize>) {
-        let mut places = [0; MOST_KEYS];
-        self.seen.places(self.run, keys.clone(), &mut places);
         // Every token of a run looks at the first so many of them.
-        let first = self.run.clone().find(|token| self.seen.count(*token) > keys.start).unwrap_or(self.run.end);
+        let first = self.tokens.clone().find(|token| self.seen.count(*token) > keys.start).unwrap_or(self.tokens.end);
         // SAFETY: keys and rows exist.
         unsafe {
-            self.unpack::<F>(&places[..keys.len()]);
-            for row in ((first - self.run.start) * self.attention.shared..self.rows).step_by(ABREAST) {
+            self.unpack::<F>(&self.places[keys.clone()]);
+            let rows = (first - self.tokens.start) * self.attention.shared..self.rows;
+            let ahead = &self.places[keys.end..self.places.len().min(keys.end + F::LANES * R)];
+            let groups = rows.len().div_ceil(ABREAST);
+            for (group, row) in rows.step_by(ABREAST).enumerate() {
+                self.call(&ahead[ahead.len() * group / groups..ahead.len() * (group + 1) / groups]);
                 match self.rows - row {
                     1 => self.meet::<F, 1>(&keys, row),
                     2 => self.meet::<F, 2>(&keys, row),
@@ -233,10 +242,24 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Calls keys and values into the cache. They lie too far apart for the processor to see an order.
+    #[inline(always)]
+    fn call(&self, places: &[u32]) {
+        let attention = self.attention;
+        let keys = attention.keys.wrapping_add(self.piece.head * attention.keys_stride.1);
+        let values = attention.values.wrapping_add(self.piece.head * attention.values_stride.1);
+        for place in places {
+            for at in (0..attention.width).step_by(LINE / size_of::<u16>()) {
+                fetch(keys.wrapping_add(*place as usize * attention.keys_stride.0 + at).cast());
+                fetch(values.wrapping_add(*place as usize * attention.values_stride.0 + at).cast());
+            }
+        }
+    }
+
     /// Makes numbers of a block's keys and values. What is missing of a whole block is zero.
     #[inline(always)]
-    unsafe fn unpack<F: Floats>(&self, places: &[usize]) {
-        let (attention, block) = (self.attention, F::LANES * REGISTERS);
+    unsafe fn unpack<F: Floats>(&self, places: &[u32]) {
+        let (attention, block) = (self.attention, F::LANES * R);
         let width = attention.width;
         // SAFETY: keys and values are there for these places and this head.
         unsafe {
@@ -256,7 +279,7 @@ impl<'a> Work<'a> {
             let from = attention.values.add(self.piece.head * attention.values_stride.1);
             for (number, place) in places.iter().enumerate() {
                 for at in (0..width).step_by(F::LANES) {
-                    let values = F::load_half(from.add(place * attention.values_stride.0 + at));
+                    let values = F::load_half(from.add(*place as usize * attention.values_stride.0 + at));
                     values.store(self.values.add(number * width + at));
                 }
             }
@@ -270,13 +293,13 @@ impl<'a> Work<'a> {
         unsafe {
             self.score::<F, N>(first);
             for row in first..first + N {
-                let token = self.run.start + row / self.attention.shared;
+                let token = self.tokens.start + row / self.attention.shared;
                 self.weigh::<F>(row, self.seen.count(token).clamp(keys.start, keys.end) - keys.start);
             }
             let width = self.attention.width;
-            let wide = width - width % (REGISTERS * F::LANES);
-            for at in (0..wide).step_by(REGISTERS * F::LANES) {
-                self.add::<F, N, REGISTERS>(keys.len(), first, at);
+            let wide = width - width % (R * F::LANES);
+            for at in (0..wide).step_by(R * F::LANES) {
+                self.add::<F, N, R>(keys.len(), first, at);
             }
             for at in (wide..width).step_by(F::LANES) {
                 self.add::<F, N, 1>(keys.len(), first, at);
@@ -287,24 +310,24 @@ impl<'a> Work<'a> {
     /// Products of the rows' queries with all keys of the block.
     #[inline(always)]
     unsafe fn score<F: Floats, const N: usize>(&self, first: usize) {
-        let (width, block) = (self.attention.width, F::LANES * REGISTERS);
+        let (width, block) = (self.attention.width, F::LANES * R);
         // SAFETY: there is a query and a score for each row, and a key for each lane.
         unsafe {
-            let mut scores = [[F::zero(); REGISTERS]; N];
+            let mut scores = [[F::zero(); R]; N];
             for at in 0..width {
-                let mut keys = [F::zero(); REGISTERS];
-                for register in 0..REGISTERS {
+                let mut keys = [F::zero(); R];
+                for register in 0..R {
                     keys[register] = F::load(self.keys.add(at * block + register * F::LANES));
                 }
                 for row in 0..N {
                     let query = F::all(*self.queries.add((first + row) * width + at));
-                    for register in 0..REGISTERS {
+                    for register in 0..R {
                         scores[row][register] = keys[register].mul_add(query, scores[row][register]);
                     }
                 }
             }
             for row in 0..N {
-                for register in 0..REGISTERS {
+                for register in 0..R {
                     scores[row][register].store(self.scores.add((first + row) * block + register * F::LANES));
                 }
             }
@@ -314,7 +337,7 @@ impl<'a> Work<'a> {
     /// Makes weights of a row's scores, relative to the largest so far; only the first `seen` keys count.
     #[inline(always)]
     unsafe fn weigh<F: Floats>(&mut self, row: usize, seen: usize) {
-        let (width, block) = (self.attention.width, F::LANES * REGISTERS);
+        let (width, block) = (self.attention.width, F::LANES * R);
         // SAFETY: there are scores and sums for each row.
         unsafe {
             let scores = self.scores.add(row * block);
@@ -337,46 +360,46 @@ impl<'a> Work<'a> {
                 weights = weights.add(weight);
             }
             let mut sum = weights.sum();
-            if before.largest > f32::NEG_INFINITY {
-                let old = (before.largest - largest).exp();
-                sum += before.weights * old;
-                if old != 1.0 {
-                    for at in (0..width).step_by(F::LANES) {
-                        let sums = self.sums.add(row * width + at);
-                        F::load(sums).mul(F::all(old)).store(sums);
-                    }
+            if largest == before.largest {
+                sum += before.weights;
+            } else if before.largest > f32::NEG_INFINITY {
+                let old = F::all(before.largest - largest).exp();
+                for at in (0..width).step_by(F::LANES) {
+                    let sums = self.sums.add(row * width + at);
+                    F::load(sums).mul(old).store(sums);
                 }
+                sum += old.mul(F::all(before.weights)).largest();
             }
             self.states[row] = State { largest, weights: sum };
         }
     }
 
-    /// Adds the weighted values to the rows' sums, `R` registers of them from number `at` on.
+    /// Adds the weighted values to the rows' sums, `W` registers of them from number `at` on.
     #[inline(always)]
-    unsafe fn add<F: Floats, const N: usize, const R: usize>(&self, keys: usize, first: usize, at: usize) {
-        let (width, block) = (self.attention.width, F::LANES * REGISTERS);
+    unsafe fn add<F: Floats, const N: usize, const W: usize>(&self, keys: usize, first: usize, at: usize) {
+        let (width, block) = (self.attention.width, F::LANES * R);
         // SAFETY: there are weights and sums for each row, and so many values.
         unsafe {
-            let mut sums = [[F::zero(); R]; N];
+            let mut sums = [[F::zero(); W]; N];
             for row in 0..N {
-                for register in 0..R {
+                for register in 0..W {
                     sums[row][register] = F::load(self.sums.add((first + row) * width + at + register * F::LANES));
                 }
             }
             for key in 0..keys {
-                let mut values = [F::zero(); R];
-                for register in 0..R {
+                let mut values = [F::zero(); W];
+                for register in 0..W {
                     values[register] = F::load(self.values.add(key * width + at + register * F::LANES));
                 }
                 for row in 0..N {
                     let weight = F::all(*self.scores.add((first + row) * block + key));
-                    for register in 0..R {
+                    for register in 0..W {
                         sums[row][register] = values[register].mul_add(weight, sums[row][register]);
                     }
                 }
             }
             for row in 0..N {
-                for register in 0..R {
+                for register in 0..W {
                     sums[row][register].store(self.sums.add((first + row) * width + at + register * F::LANES));
                 }
             }

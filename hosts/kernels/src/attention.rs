@@ -10,6 +10,7 @@
 use crate::attend;
 use crate::machine::Machine;
 use crate::product::Bench;
+use crate::seen::Seen;
 
 /// Keys of a part.
 pub(crate) const PART: usize = 256;
@@ -42,6 +43,8 @@ pub struct Attention {
     pub mask: *const u16,
     /// From one token's mask to the next.
     pub mask_stride: usize,
+    /// Whether the bench has just read this very mask, for another layer.
+    pub looked: bool,
     /// `f32`: `tokens` by `heads` by `width`.
     pub results: *mut f32,
     /// From one token's results to the next, and from one head's.
@@ -136,6 +139,8 @@ impl Bench {
         // SAFETY: only read here.
         let kept = unsafe { (*self.room()).kept(if cut.apart { attention.kept() } else { 0 }) };
         let Some(kept) = kept.filter(|_| attention.fits(self.machine())) else { return false };
+        // SAFETY: the mask can be read, and all threads come here.
+        let seen = unsafe { self.look(attention, thread, threads) };
         let row = attention.width + 2;
         let place = |piece: &Piece, part: usize| {
             // Rows of a piece lie together, piece after piece, part after part.
@@ -150,9 +155,9 @@ impl Bench {
             unsafe {
                 if cut.apart {
                     let part = taken / cut.pieces;
-                    self.machine().attend_part(attention, &piece, part, place(&piece, part));
+                    self.machine().attend_part(attention, seen, &piece, part, place(&piece, part));
                 } else {
-                    self.machine().attend(attention, &piece);
+                    self.machine().attend(attention, seen, &piece);
                 }
             }
         }
@@ -166,5 +171,21 @@ impl Bench {
         }
         self.crew().leave(threads);
         true
+    }
+
+    /// What the tokens look at; the first thread reads it when it is new.
+    ///
+    /// # Safety
+    /// As [`Bench::attend`].
+    unsafe fn look(&self, attention: &Attention, thread: usize, threads: usize) -> &Seen {
+        if !attention.looked {
+            if thread == 0 {
+                // SAFETY: nobody else looks before all have met.
+                unsafe { self.machine().look(attention, &mut *self.seen()) };
+            }
+            self.crew().meet(threads);
+        }
+        // SAFETY: only changed above.
+        unsafe { &*self.seen() }
     }
 }

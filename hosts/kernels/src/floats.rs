@@ -42,7 +42,7 @@ pub trait Floats: Copy {
     unsafe fn where_above(self, least: f32, number: Self) -> Self;
     /// Turns rows, at most as many as there are lanes: at each place, `stride` apart, half-precision numbers for all lanes
     /// are read; number `i` of all rows is written to `to + i * apart`, with zeros for rows that are missing.
-    unsafe fn turn_half(from: *const u16, stride: usize, places: &[usize], to: *mut f32, apart: usize);
+    unsafe fn turn_half(from: *const u16, stride: usize, places: &[u32], to: *mut f32, apart: usize);
     /// A bit for each of 64 half-precision numbers that is not [`HIDDEN`](crate::seen::HIDDEN).
     unsafe fn shown(mask: *const u16) -> u64;
 

@@ -5,6 +5,7 @@ use crate::activations::Columns;
 use crate::attention::{Attention, Piece};
 use crate::format::Matrix;
 use crate::product::Outputs;
+use crate::seen::Seen;
 use crate::tiles::Way;
 #[cfg(target_arch = "x86_64")]
 use crate::{avx2, avx512};
@@ -88,19 +89,34 @@ impl Machine {
         }
     }
 
-    /// Computes a piece of an attention.
+    /// Reads which keys the tokens of an attention look at.
+    ///
+    /// # Safety
+    /// The attention's mask can be read; the processor has the machine's instructions.
+    pub(crate) unsafe fn look(self, attention: &Attention, seen: &mut Seen) {
+        match self {
+            // SAFETY: as this function's.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => unsafe { avx512::look(attention, seen) },
+            // SAFETY: as this function's.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => unsafe { avx2::look(attention, seen) },
+        }
+    }
+
+    /// Computes a piece of an attention whose mask was read.
     ///
     /// # Safety
     /// Everything that the attention tells of can be read, and the piece's results be written, which nobody else does;
     /// its shape has kernels here; the processor has the machine's instructions.
-    pub(crate) unsafe fn attend(self, attention: &Attention, piece: &Piece) {
+    pub(crate) unsafe fn attend(self, attention: &Attention, seen: &Seen, piece: &Piece) {
         match self {
             // SAFETY: as this function's.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => unsafe { avx512::attend(attention, piece) },
+            Self::Avx512 => unsafe { avx512::attend(attention, seen, piece) },
             // SAFETY: as this function's.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { avx2::attend(attention, piece) },
+            Self::Avx2 => unsafe { avx2::attend(attention, seen, piece) },
         }
     }
 
@@ -108,14 +124,21 @@ impl Machine {
     ///
     /// # Safety
     /// As [`Machine::attend`], with `to` in place of the results: `width + 2` numbers for each row.
-    pub(crate) unsafe fn attend_part(self, attention: &Attention, piece: &Piece, part: usize, to: *mut f32) {
+    pub(crate) unsafe fn attend_part(
+        self,
+        attention: &Attention,
+        seen: &Seen,
+        piece: &Piece,
+        part: usize,
+        to: *mut f32,
+    ) {
         match self {
             // SAFETY: as this function's.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => unsafe { avx512::attend_part(attention, piece, part, to) },
+            Self::Avx512 => unsafe { avx512::attend_part(attention, seen, piece, part, to) },
             // SAFETY: as this function's.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { avx2::attend_part(attention, piece, part, to) },
+            Self::Avx2 => unsafe { avx2::attend_part(attention, seen, piece, part, to) },
         }
     }
 }

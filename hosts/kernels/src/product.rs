@@ -4,6 +4,7 @@
 use crate::activations::{Columns, Room};
 use crate::format::{BLOCK, Matrix};
 use crate::machine::Machine;
+use crate::seen::Seen;
 use crate::share::{Crew, share};
 use crate::tiles::Way;
 use std::cell::UnsafeCell;
@@ -56,11 +57,13 @@ pub struct Job {
 pub struct Bench {
     machine: Machine,
     room: UnsafeCell<Room>,
+    seen: UnsafeCell<Seen>,
     crew: Crew,
 }
 
 // SAFETY: the room is only changed in `reserve`, whose caller sees to it that nobody else is here; in `run`, threads
-// write to parts of it that are theirs, and read it after all of them have met.
+// write to parts of it that are theirs, and read it after all of them have met. What tokens look at is changed by one
+// thread while all others wait for it.
 unsafe impl Sync for Bench {}
 // SAFETY: owns what its pointers point to.
 unsafe impl Send for Bench {}
@@ -68,7 +71,7 @@ unsafe impl Send for Bench {}
 impl Bench {
     /// A bench for the instructions of a machine, which come from [`Machine::all`] or [`Machine::detect`].
     pub fn new(machine: Machine) -> Self {
-        Self { machine, room: UnsafeCell::default(), crew: Crew::default() }
+        Self { machine, room: UnsafeCell::default(), seen: UnsafeCell::default(), crew: Crew::default() }
     }
 
     /// The instructions it uses.
@@ -78,6 +81,10 @@ impl Bench {
 
     pub(crate) fn crew(&self) -> &Crew {
         &self.crew
+    }
+
+    pub(crate) fn seen(&self) -> *mut Seen {
+        self.seen.get()
     }
 
     pub(crate) fn room(&self) -> *mut Room {

@@ -11,7 +11,7 @@ const MOST_SHARES: usize = 64;
 /// Reusable at once: the last thread that leaves puts everything back.
 #[derive(Debug)]
 pub struct Crew {
-    /// Threads that have come to the meeting.
+    /// Threads that have come to a meeting, over all meetings.
     ready: AtomicUsize,
     /// Threads that found no more work.
     left: AtomicUsize,
@@ -38,11 +38,12 @@ impl Default for Crew {
 }
 
 impl Crew {
-    /// Waits until all `threads` have come here. They do at about the same time, so this looks for them without sleep,
+    /// Waits until all `threads` have come here; they may meet several times. They do at about the same time, so this looks for them without sleep,
     /// as llama.cpp's threads do between operations.
     pub(crate) fn meet(&self, threads: usize) {
-        self.ready.fetch_add(1, Ordering::AcqRel);
-        while self.ready.load(Ordering::Acquire) < threads {
+        let before = self.ready.fetch_add(1, Ordering::AcqRel);
+        let all = (before / threads + 1) * threads;
+        while self.ready.load(Ordering::Acquire) < all {
             std::hint::spin_loop();
         }
     }

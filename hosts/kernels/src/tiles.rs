@@ -10,7 +10,7 @@ use std::ops::Range;
 /// memory takes to answer. The processor does not do it by itself, since many rows at once look like no order to it.
 const AHEAD: usize = 16 * 1024;
 /// Bytes that come from memory at once.
-const LINE: usize = 64;
+pub const LINE: usize = 64;
 
 /// Where a thread's share of a matrix ends, and where its share of the next one begins: what is called into the cache
 /// beyond the one is taken from the other.
@@ -227,7 +227,7 @@ unsafe fn call<K: Kernel>(tile: &Tile, block: usize, at: usize, way: Way) {
 /// Calls a line into the second cache.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn fetch(line: *const u8) {
+pub fn fetch(line: *const u8) {
     use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
     // SAFETY: no address is wrong here, and every x86-64 processor has the instruction.
     unsafe { _mm_prefetch::<_MM_HINT_T1>(line.cast()) };
@@ -236,4 +236,4 @@ fn fetch(line: *const u8) {
 /// There are no kernels for other processors.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
-fn fetch(_line: *const u8) {}
+pub fn fetch(_line: *const u8) {}

@@ -24,6 +24,8 @@ pub struct Products {
     bench: Bench,
     /// The last product of this graph that was taken over, or null.
     last: Cell<*mut sys::ggml_tensor>,
+    /// The mask of the last attention of this graph that was taken over, or null.
+    mask: Cell<*mut sys::ggml_tensor>,
     /// Something was computed since: what is offered next belongs to another graph, whose operations may lie where those
     /// of the last one were. (A step has one graph; those of models with a state have several.)
     computed: AtomicBool,
@@ -41,6 +43,8 @@ const NEXT: usize = 8;
 const ROUNDED: usize = 10;
 /// Where an attention's scale is kept among its parameters once it is taken over.
 const SCALE: usize = 8;
+/// Where it is kept whether an attention has the mask of the one before.
+const LOOKED: usize = 9;
 
 /// What llama.cpp reads from a custom operation's parameters (`ggml_custom_op_params` in ggml-impl.h).
 #[repr(C)]
@@ -55,8 +59,9 @@ impl Products {
     /// Has a new context ask for its products here. `None` where llama.cpp's own are the ones to use: on a processor
     /// without kernels, and beside a GPU, whose operations are not the processor's to take.
     pub fn attach(params: &mut sys::llama_context_params) -> Option<Box<Self>> {
-        let (last, computed) = (Cell::new(std::ptr::null_mut()), AtomicBool::new(false));
-        let products = Box::new(Self { bench: Bench::new(machine()?), last, computed });
+        let none = || Cell::new(std::ptr::null_mut());
+        let (last, mask, computed) = (none(), none(), AtomicBool::new(false));
+        let products = Box::new(Self { bench: Bench::new(machine()?), last, mask, computed });
         params.cb_eval = Some(offered);
         params.cb_eval_user_data = std::ptr::from_ref(&*products).cast_mut().cast();
         Some(products)
@@ -67,10 +72,12 @@ impl Products {
         self.computed.store(true, Ordering::Relaxed);
     }
 
-    /// The product before this one in the same graph, or null.
-    fn follow(&self, product: *mut sys::ggml_tensor) -> *mut sys::ggml_tensor {
-        let before = self.last.replace(product);
-        if self.computed.swap(false, Ordering::Relaxed) { std::ptr::null_mut() } else { before }
+    /// What is offered now may belong to another graph than what was before.
+    fn look_for_a_new_graph(&self) {
+        if self.computed.swap(false, Ordering::Relaxed) {
+            self.last.set(std::ptr::null_mut());
+            self.mask.set(std::ptr::null_mut());
+        }
     }
 }
 
@@ -97,12 +104,13 @@ unsafe extern "C" fn offered(tensor: *mut sys::ggml_tensor, _ask: bool, data: *m
     // SAFETY: llama.cpp passes a valid operation, and what `attach` gave, which outlives the context.
     unsafe {
         let products = &*data.cast::<Products>();
+        products.look_for_a_new_graph();
         match (*tensor).op {
             sys::GGML_OP_MUL_MAT => {
                 if let Some((matrix, inputs, _)) = product(&*tensor) {
                     products.bench.reserve(inputs.count, matrix.length());
                     take_over(tensor, multiply, data);
-                    let before = products.follow(tensor);
+                    let before = products.last.replace(tensor);
                     let rounded = before.as_ref().is_some_and(|before| has_inputs_of(before, &*tensor));
                     (*tensor).op_params[ROUNDED] = i32::from(rounded);
                     set_next(&mut *tensor, tensor);
@@ -118,6 +126,9 @@ unsafe extern "C" fn offered(tensor: *mut sys::ggml_tensor, _ask: bool, data: *m
                     if let Some(attention) = attention(&*tensor).filter(|a| a.fits(products.bench.machine())) {
                         products.bench.reserve_attention(&attention);
                         take_over(tensor, attend, data);
+                        let mask = (*tensor).src[3];
+                        let looked = products.mask.replace(mask) == mask && !mask.is_null();
+                        (*tensor).op_params[LOOKED] = i32::from(looked);
                     }
                 }
             }
@@ -167,10 +178,7 @@ unsafe extern "C" fn multiply(tensor: *mut sys::ggml_tensor, thread: c_int, thre
     // SAFETY: only what `offered` took over comes here, with what it gave. llama.cpp has computed the inputs, and lets
     // no thread go on to the next operation before all are done with this one.
     unsafe {
-        let products = &*data.cast::<Products>();
-        if thread == 0 {
-            products.computed.store(true, Ordering::Relaxed);
-        }
+        let products = called(data, thread);
         let done = product(&*tensor).is_some_and(|(matrix, inputs, outputs)| {
             let next = product(&*next(&*tensor)).map_or(matrix, |(matrix, ..)| matrix);
             let rounded = (*tensor).op_params[ROUNDED] != 0;
@@ -181,11 +189,24 @@ unsafe extern "C" fn multiply(tensor: *mut sys::ggml_tensor, thread: c_int, thre
     }
 }
 
+/// What a thread of a step was called with.
+///
+/// # Safety
+/// It is what `attach` gave, and its context is still there.
+unsafe fn called<'a>(data: *mut c_void, thread: c_int) -> &'a Products {
+    // SAFETY: by the caller's word.
+    let products = unsafe { &*data.cast::<Products>() };
+    if thread == 0 {
+        products.computed.store(true, Ordering::Relaxed);
+    }
+    products
+}
+
 /// The same for attention.
 unsafe extern "C" fn attend(tensor: *mut sys::ggml_tensor, thread: c_int, threads: c_int, data: *mut c_void) {
     // SAFETY: as in `multiply`.
     unsafe {
-        let products = &*data.cast::<Products>();
+        let products = called(data, thread);
         let done = attention(&*tensor)
             .is_some_and(|attention| products.bench.attend(&attention, thread as usize, threads as usize));
         assert!(done, "an attention changed its shape after it was taken over");
@@ -257,6 +278,7 @@ unsafe fn attention(tensor: &sys::ggml_tensor) -> Option<Attention> {
         values_stride: strides(values, HALF),
         mask: mask.map_or(std::ptr::null(), |mask| mask.data.cast()),
         mask_stride: mask.map_or(0, |mask| mask.nb[1] / HALF),
+        looked: tensor.op_params[LOOKED] != 0,
         results: tensor.data.cast(),
         // In the result, the heads of a token lie together.
         results_stride: (tensor.nb[2] / FLOAT, tensor.nb[1] / FLOAT),

@@ -104,11 +104,11 @@ impl Floats for __m512 {
     }
 
     #[inline(always)]
-    unsafe fn turn_half(from: *const u16, stride: usize, places: &[usize], to: *mut f32, apart: usize) {
+    unsafe fn turn_half(from: *const u16, stride: usize, places: &[u32], to: *mut f32, apart: usize) {
         // SAFETY: see above; rows that are missing are not read.
         unsafe {
             let read = |row: usize| match places.get(row) {
-                Some(place) => _mm512_castps_si512(Self::load_half(from.add(place * stride))),
+                Some(place) => _mm512_castps_si512(Self::load_half(from.add(*place as usize * stride))),
                 None => _mm512_setzero_si512(),
             };
             let turned = turn(read);

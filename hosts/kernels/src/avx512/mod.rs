@@ -13,6 +13,7 @@ use crate::attend;
 use crate::attention::{Attention, Piece};
 use crate::format::{Format, Matrix};
 use crate::product::Outputs;
+use crate::seen::Seen;
 use crate::tiles::{Kernel, Way, tiles};
 use blocks::{Q4_0, Q4_1, Q8_0};
 use std::arch::x86_64::*;
@@ -58,14 +59,24 @@ unsafe fn whole<K: Kernel>(matrix: &Matrix, rows: Range<usize>, columns: &Column
     unsafe { tiles::<K, ABREAST>(matrix, rows, columns, outputs, way) }
 }
 
+/// Reads the mask of an attention.
+///
+/// # Safety
+/// As [`crate::Machine::look`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub unsafe fn look(attention: &Attention, seen: &mut Seen) {
+    // SAFETY: as this function's.
+    unsafe { seen.read::<__m512>(attention) }
+}
+
 /// Computes all parts of a piece of an attention.
 ///
 /// # Safety
 /// As [`crate::Machine::attend`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub unsafe fn attend(attention: &Attention, piece: &Piece) {
+pub unsafe fn attend(attention: &Attention, seen: &Seen, piece: &Piece) {
     // SAFETY: as this function's.
-    unsafe { attend::attend::<__m512>(attention, piece) }
+    unsafe { attend::attend::<__m512, 4>(attention, seen, piece) }
 }
 
 /// Computes one part of a piece of an attention.
@@ -73,9 +84,9 @@ pub unsafe fn attend(attention: &Attention, piece: &Piece) {
 /// # Safety
 /// As [`crate::Machine::attend_part`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub unsafe fn attend_part(attention: &Attention, piece: &Piece, part: usize, to: *mut f32) {
+pub unsafe fn attend_part(attention: &Attention, seen: &Seen, piece: &Piece, part: usize, to: *mut f32) {
     // SAFETY: as this function's.
-    unsafe { attend::attend_part::<__m512>(attention, piece, part, to) }
+    unsafe { attend::attend_part::<__m512, 4>(attention, seen, piece, part, to) }
 }
 
 /// Adds the product of a block with that block of a column. The products of whole numbers are added from `start` on.

@@ -53,6 +53,10 @@ impl Case {
     }
 
     fn run(&self, machine: Machine, threads: usize) -> Vec<f32> {
+        self.run_on(&Bench::new(machine), threads, false)
+    }
+
+    fn run_on(&self, bench: &Bench, threads: usize, looked: bool) -> Vec<f32> {
         let heads = self.kept * self.shared;
         let bits = |numbers: &[(f32, u16)]| numbers.iter().map(|(_, bits)| *bits).collect::<Vec<_>>();
         let (keys, values) = (bits(&self.keys), bits(&self.values));
@@ -66,6 +70,7 @@ impl Case {
             values_stride: (self.kept * self.width, self.width),
             mask: if self.mask.is_empty() { std::ptr::null() } else { self.mask.as_ptr() },
             mask_stride: self.length,
+            looked,
             results: results.as_mut_ptr(),
             results_stride: (heads * self.width, self.width),
             scale: self.scale(),
@@ -75,14 +80,13 @@ impl Case {
             shared: self.shared,
             width: self.width,
         });
-        assert!(job.0.fits(machine));
-        let bench = Bench::new(machine);
+        assert!(job.0.fits(bench.machine()));
         // SAFETY: nobody runs yet.
         unsafe { bench.reserve_attention(&job.0) };
         for _ in 0..2 {
             std::thread::scope(|scope| {
                 for thread in 0..threads {
-                    let (job, bench) = (&job, &bench);
+                    let job = &job;
                     // SAFETY: the sizes are the vectors', and all threads are here.
                     scope.spawn(move || unsafe { assert!(bench.attend(&job.0, thread, threads)) });
                 }
@@ -159,6 +163,21 @@ fn the_number_of_threads_changes_nothing() {
             for threads in [2, 5, 40] {
                 assert_eq!(case.run(machine, threads), alone, "{tokens} {threads}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_mask_that_was_read_is_not_read_again_and_a_new_one_is() {
+    for machine in Machine::all() {
+        let bench = Bench::new(machine);
+        for (tokens, length) in [(3, 100), (2, 90)] {
+            let case = Case::new(tokens, length, 2, 3, 64);
+            let first = case.run_on(&bench, 2, false);
+            assert_eq!(first, case.run(machine, 1));
+            let blind = Case { mask: vec![HIDDEN; tokens * length], ..case };
+            assert_eq!(blind.run_on(&bench, 2, true), first);
+            assert!(blind.run_on(&bench, 2, false).iter().all(|number| *number == 0.0));
         }
     }
 }
@@ -245,6 +264,7 @@ fn shapes_without_a_kernel_are_refused() {
                 mask_stride,
                 results,
                 results_stride,
+                looked: false,
                 scale,
                 tokens,
                 length,
