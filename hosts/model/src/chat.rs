@@ -11,7 +11,6 @@ use crate::adapters::Adapters;
 use crate::context::Shape;
 use crate::controls::Controls;
 use crate::grammar::Grammars;
-use crate::known::Known;
 use crate::lanes::{Lanes, Place};
 use crate::loaded::Loaded;
 use crate::marked::Marked;
@@ -73,8 +72,6 @@ pub struct Chat<'m> {
     last_caller: String,
     /// System messages and tools of late, and their tokens.
     systems: Vec<prepare::System>,
-    /// Prompts of late and their tokens.
-    known: Known,
 }
 
 impl<'m> Chat<'m> {
@@ -112,7 +109,6 @@ impl<'m> Chat<'m> {
             followers: Vec::new(),
             last_caller: String::new(),
             systems: Vec::new(),
-            known: Known::default(),
         })
     }
 
@@ -123,6 +119,7 @@ impl<'m> Chat<'m> {
 
     /// Serves requests until the wire closes; `other` answers those that are no generation.
     pub fn serve(&mut self, other: impl Fn(&ModelRequest, &LlamaVocab<'_>) -> ModelReply) {
+        self.lanes.recall();
         loop {
             let patience = self.patience();
             let Some(mut jobs) = self.wire.take(patience) else { break };

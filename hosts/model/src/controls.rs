@@ -47,11 +47,6 @@ impl Controls {
         (0..found.len()).filter(|nth| apart(*nth) && is_border(found[*nth])).map(|nth| found[nth].0).collect()
     }
 
-    /// Bytes of the longest.
-    pub fn longest(&self) -> usize {
-        self.texts.first().map_or(0, String::len)
-    }
-
     /// The first control text in `text`: where, and which.
     fn first(&self, text: &str) -> Option<(usize, usize)> {
         let found = self.texts.iter().enumerate().filter_map(|(which, control)| Some((text.find(control)?, which)));
@@ -137,7 +132,7 @@ mod tests {
         for turn in ["user\n  Hi!", "assistant\nHello  <|im_start|>", "user\n\n1 2<|im_end", "assistant\n日本 "] {
             text += &format!("<|im_start|>{turn}<|im_end|>\n ");
             let split = |part: &str, out: &mut Vec<_>| out.extend(marker(&vocab, part));
-            let tokens = known.tokens(&text, &controls.places(&text), controls.longest(), split);
+            let tokens = known.tokens(&text, &controls.places(&text), split);
             assert_eq!(tokens, marker(&vocab, &text), "{text}");
         }
     }

@@ -175,6 +175,12 @@ impl<'m> Lanes<'m> {
         self.lanes[place.lane].sequences.release(place.seq, keep);
     }
 
+    /// Brings back what was used last before this process.
+    pub fn recall(&mut self) {
+        let Lane { context, sequences, .. } = &mut self.lanes[0];
+        sequences.recall(context, &mut self.store);
+    }
+
     /// Keeps what is worth keeping of all idle sequences.
     pub fn settle(&mut self) {
         for Lane { context, sequences, .. } in &mut self.lanes {

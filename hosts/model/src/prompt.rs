@@ -76,7 +76,7 @@ fn rendered_tokens(
     for (nth, part) in controls.parts(rendered, mark).enumerate() {
         match part {
             Part::Template(text) if nth == 0 => {
-                out.extend(known.tokens(text, &controls.places(text), controls.longest(), &mut split));
+                out.extend(known.tokens(text, &controls.places(text), &mut split));
             }
             Part::Template(text) => split(text, &mut out),
             Part::Literal(text) => tokenize(vocab, text, false, &mut out),

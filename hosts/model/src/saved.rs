@@ -61,6 +61,8 @@ pub struct Entry {
     pub state: State,
     /// Leading tokens that may go to disk.
     pub may_persist: usize,
+    /// What its owner wants to know of the tokens when it is found on disk again; see [`Saved::notes`].
+    pub note: Vec<u8>,
 }
 
 impl Entry {
@@ -71,7 +73,8 @@ impl Entry {
 
     /// Bytes that it takes in memory.
     pub fn bytes(&self) -> u64 {
-        (size_of::<Self>() + size_of::<i32>() * self.tokens.capacity() + self.state.memory()) as u64
+        (size_of::<Self>() + size_of::<i32>() * self.tokens.capacity() + self.state.memory() + self.note.capacity())
+            as u64
     }
 }
 
@@ -87,6 +90,9 @@ pub struct Figures {
     /// Their bytes.
     pub disk_bytes: u64,
 }
+
+/// Where an entry lies, its tokens, the bytes of its state, and its number.
+type Candidate<'a> = (Tier, &'a [i32], u64, u64);
 
 /// The evaluated prompts of one model.
 pub struct Saved {
@@ -128,24 +134,24 @@ impl Saved {
         Self { memory: Memory::new(spec.memory_bytes, cuttable), disk, cuttable, next_id: 0 }
     }
 
-    /// Keeps a state in memory. Of its tokens, the leading `may_persist` may go to disk. Gives back the entries that
-    /// had to make way (or this one, when it is too large) and may wholly go to disk: [`Saved::put_disk`] keeps them.
-    pub fn put_memory(&mut self, tokens: Vec<i32>, state: Vec<u8>, may_persist: usize) -> Vec<Arc<Entry>> {
+    /// Keeps an entry in memory. Gives back the entries that had to make way (or this one, when it is too large) and may
+    /// wholly go to disk: [`Saved::put_disk`] keeps them.
+    pub fn put_memory(&mut self, entry: Entry) -> Vec<Arc<Entry>> {
         self.next_id += 1;
-        let mut gone = self.memory.put(self.next_id, Entry { tokens, state: State::Kept(state), may_persist });
+        let mut gone = self.memory.put(self.next_id, entry);
         gone.retain(|entry| self.belongs_on_disk(entry));
         gone
     }
 
-    /// Writes a state to disk and waits until it is there (tens of milliseconds and more). Does nothing without a disk
+    /// Writes an entry to disk and waits until it is there (tens of milliseconds and more). Does nothing without a disk
     /// tier, when the entry is larger than the limit, or when an entry is there that serves the same tokens.
     ///
     /// # Errors
     ///
     /// The disk is full or fails; what was kept before is still there, except for what had to make way.
-    pub fn put_disk(&mut self, tokens: &[i32], state: &[u8]) -> io::Result<()> {
-        if let Some(writing) = self.plan_disk(tokens)
-            && let Some(written) = writing.write(state)?
+    pub fn put_disk(&mut self, entry: &Entry) -> io::Result<()> {
+        if let Some(writing) = self.plan_disk(&entry.tokens)
+            && let Some(written) = writing.write(&entry.state, &entry.note)?
         {
             self.adopt(written);
         }
@@ -181,30 +187,63 @@ impl Saved {
             let (tokens, state) = (kept.entry.tokens.as_slice(), kept.entry.state.len() as u64);
             (Tier::Memory, tokens, state, kept.id)
         });
+        self.best(in_memory.chain(self.on_disk()), tokens)
+    }
+
+    fn on_disk(&self) -> impl Iterator<Item = Candidate<'_>> {
         let on_disk = self.disk.iter().flat_map(Disk::iter);
-        let on_disk = on_disk.map(|known| (Tier::Disk, known.tokens.as_slice(), known.state, known.id));
-        in_memory
-            .chain(on_disk)
-            .map(|(tier, entry, state_bytes, id)| {
-                let len = common(entry, tokens);
-                Match { len, tier, entry_tokens: entry.len(), state_bytes, id }
-            })
-            .filter(|found| found.len > 0 && (self.cuttable || found.len == found.entry_tokens))
-            .max_by_key(|found| (found.len, Reverse((found.tier, found.state_bytes))))
+        on_disk.map(|known| (Tier::Disk, known.tokens.as_slice(), known.state, known.id))
+    }
+
+    fn best<'a>(&self, all: impl Iterator<Item = Candidate<'a>>, tokens: &[i32]) -> Option<Match> {
+        all.map(|(tier, entry, state_bytes, id)| {
+            let len = common(entry, tokens);
+            Match { len, tier, entry_tokens: entry.len(), state_bytes, id }
+        })
+        .filter(|found| found.len > 0 && (self.cuttable || found.len == found.entry_tokens))
+        .max_by_key(|found| (found.len, Reverse((found.tier, found.state_bytes))))
+    }
+
+    /// [`Saved::longest`] among those on disk.
+    pub fn longest_on_disk(&self, tokens: &[i32]) -> Option<Match> {
+        self.best(self.on_disk(), tokens)
     }
 
     /// The entry, which stays and now counts as used. `None` when it is gone or damaged; then it is forgotten.
     pub fn read(&mut self, found: &Match) -> Option<Arc<Entry>> {
+        self.touch(found);
         match found.tier {
             Tier::Memory => self.memory.read(found.id),
             Tier::Disk => self.disk.as_mut()?.read(found.id),
         }
     }
 
+    /// Notes that an entry was used now, wherever its state came from.
+    pub fn touch(&mut self, found: &Match) {
+        match (found.tier, &self.disk) {
+            (Tier::Memory, _) => drop(self.memory.read(found.id)),
+            (Tier::Disk, Some(disk)) => disk.touch(found.id),
+            (Tier::Disk, None) => {}
+        }
+    }
+
+    /// The entry on disk that was used last, if it has at most so many tokens. Does not count as a use.
+    pub fn last(&mut self, most: usize) -> Option<Arc<Entry>> {
+        let disk = self.disk.as_mut()?;
+        let last = disk.iter().last().filter(|last| last.tokens.len() <= most)?.id;
+        disk.read(last)
+    }
+
+    /// The notes on the entries on disk that were used last, with their tokens, the last first.
+    pub fn notes(&self, most: usize) -> Vec<(Vec<i32>, Vec<u8>)> {
+        self.disk.as_ref().map(|disk| disk.notes(most)).unwrap_or_default()
+    }
+
     /// The entry's tokens and state. An entry in memory is kept no longer, one on disk stays. `None` as in
     /// [`Saved::read`].
     #[cfg(test)]
     pub fn take(&mut self, found: &Match) -> Option<(Vec<i32>, Vec<u8>)> {
+        self.touch(found);
         let entry = match found.tier {
             Tier::Memory => self.memory.take(found.id),
             Tier::Disk => self.disk.as_mut()?.read(found.id),

@@ -208,6 +208,16 @@ impl Sequences {
         Some(seq)
     }
 
+    /// Brings back what was used last of what the store has on disk, as an idle sequence: whoever comes first after a
+    /// model was loaded probably wants that. It takes at most half of the context.
+    pub fn recall(&mut self, context: &mut Context<'_>, store: &mut Store) {
+        let (Some(entry), Some(seq)) = (store.last(context.length() / 2), self.free(context, store)) else { return };
+        if context.restore(seq, &entry.state, entry.tokens.len()) {
+            let tokens = entry.tokens.iter().map(|id| LlamaToken(*id)).collect();
+            self.slots[seq] = Slot { tokens, used: Some(Instant::now()), kept: true, ..Slot::default() };
+        }
+    }
+
     /// How much of `wanted` a sequence here holds.
     pub fn holds(&self, wanted: &[LlamaToken], adapter: usize) -> usize {
         self.best(wanted, adapter).map_or(0, |(_, same)| same)
@@ -278,8 +288,8 @@ impl Sequences {
         if std::mem::replace(&mut slot.kept, true) || slot.adapter != 0 || tokens.len() < WORTH {
             return;
         }
-        if store.longest(&tokens).is_some_and(|found| found.len == tokens.len()) {
-            return;
+        if let Some(found) = store.longest(&tokens).filter(|found| found.len == tokens.len()) {
+            return store.touch(&found);
         }
         let state = self.state(context, seq, tokens.len());
         let on_disk = if keep.on_disk { tokens.len() } else { 0 };

@@ -3,7 +3,8 @@
 //! Owns: what is kept beside the contexts (`saved`), and what of it still has to be written. Must not know: contexts,
 //! sequences.
 
-use crate::saved::{Entry, Match, Saved, Written};
+use crate::known::{self, Known};
+use crate::saved::{Entry, Match, Saved, State, Written};
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -13,6 +14,8 @@ const MOST_UNWRITTEN: usize = 4;
 
 /// What is kept of earlier prompts, for all contexts of a model.
 pub struct Store {
+    /// The texts of prompts of late and their tokens.
+    pub known: Known,
     saved: Saved,
     unwritten: Vec<Arc<Entry>>,
     /// One of them on its way to disk.
@@ -22,7 +25,19 @@ pub struct Store {
 impl Store {
     /// Over what is there already.
     pub fn new(saved: Saved) -> Self {
-        Self { saved, unwritten: Vec::new(), writing: None }
+        let mut known = Known::default();
+        saved.notes(known::MOST).iter().for_each(|(tokens, note)| known.learn(tokens, note));
+        Self { known, saved, unwritten: Vec::new(), writing: None }
+    }
+
+    /// What was used last of what is on disk, if it has at most so many tokens.
+    pub fn last(&mut self, most: usize) -> Option<Arc<Entry>> {
+        self.saved.last(most)
+    }
+
+    /// Notes that an entry was used now, wherever its state came from.
+    pub fn touch(&mut self, found: &Match) {
+        self.saved.touch(found);
     }
 
     /// The entry that has most in common with `tokens`.
@@ -37,7 +52,9 @@ impl Store {
 
     /// Keeps a state; so many of its leading tokens may go to disk.
     pub fn keep(&mut self, tokens: Vec<i32>, state: Vec<u8>, on_disk: usize) {
-        self.unwritten.extend(self.saved.put_memory(tokens, state, on_disk));
+        let note = if on_disk > 0 { self.known.note(&tokens) } else { Vec::new() };
+        let entry = Entry { tokens, state: State::Kept(state), may_persist: on_disk, note };
+        self.unwritten.extend(self.saved.put_memory(entry));
         let surplus = self.unwritten.len().saturating_sub(MOST_UNWRITTEN);
         self.unwritten.drain(..surplus);
     }
@@ -57,7 +74,7 @@ impl Store {
         let Some(entry) = self.unwritten.pop() else { return };
         if let Some(plan) = self.saved.plan_disk(&entry.tokens) {
             let thread = std::thread::Builder::new().name("kept".into());
-            match thread.spawn(move || plan.write(&entry.state)) {
+            match thread.spawn(move || plan.write(&entry.state, &entry.note)) {
                 Ok(writing) => self.writing = Some(writing),
                 Err(error) => tracing::warn!(%error, "an evaluated prompt is not kept on disk"),
             }
@@ -85,10 +102,15 @@ impl Store {
     pub fn flush(&mut self) {
         self.end_writing();
         let waiting = std::mem::take(&mut self.unwritten);
-        for entry in self.saved.unwritten().into_iter().chain(waiting) {
-            if let Err(error) = self.saved.put_disk(&entry.tokens, &entry.state) {
+        let all: Vec<_> = self.saved.unwritten().into_iter().chain(waiting).collect();
+        for entry in &all {
+            if let Err(error) = self.saved.put_disk(entry) {
                 tracing::warn!(%error, "an evaluated prompt is not kept on disk");
             }
+        }
+        // Written first, in case that there is no time for more, but used last.
+        if let Some(found) = all.first().and_then(|last| self.saved.longest_on_disk(&last.tokens)) {
+            self.saved.touch(&found);
         }
         tracing::debug!(kept = ?self.saved.figures(), "evaluated prompts that outlive this process are on disk");
     }

@@ -37,7 +37,13 @@ impl Chat<'_> {
         let format = *self.template.format();
         let guide = Guide::new(spec, &format, self.grammars.as_ref(), &self.vocab, self.marked.opener())?;
         let (messages, tools) = (&spec.messages, &spec.tools);
-        let prompt = prompt::tokens(&self.vocab, &self.controls, &self.template, &mut self.known, (messages, tools))?;
+        let prompt = prompt::tokens(
+            &self.vocab,
+            &self.controls,
+            &self.template,
+            &mut self.lanes.store().known,
+            (messages, tools),
+        )?;
         let offered = if spec.tool_choice == ToolChoice::None { &[][..] } else { tools };
         let reader = Reader::new(&format, offered, prompt.opens_thinking).after(messages);
         let stops = spec.stop.iter().cloned().chain(self.template.stops().iter().map(ToString::to_string));
@@ -64,8 +70,13 @@ impl Chat<'_> {
             return Ok(common(tokens, prompt));
         }
         let (messages, tools) = (&spec.messages, &spec.tools);
-        let tokens =
-            prompt::system_tokens(&self.vocab, &self.controls, &self.template, &mut self.known, (messages, tools))?;
+        let tokens = prompt::system_tokens(
+            &self.vocab,
+            &self.controls,
+            &self.template,
+            &mut self.lanes.store().known,
+            (messages, tools),
+        )?;
         let length = common(&tokens, prompt);
         self.systems.truncate(KNOWN_SYSTEMS - 1);
         self.systems.insert(0, (first, spec.tools.clone(), tokens));

@@ -48,24 +48,26 @@ pub struct Writing {
 pub struct Written {
     name: String,
     tokens: Vec<i32>,
+    note: usize,
     state: u64,
 }
 
 impl Writing {
-    /// Writes the state of the entry's tokens and waits until it is on the disk. `None` when it is larger than
-    /// the whole folder may be.
+    /// Writes the state of the entry's tokens and a note on them, and waits until it is on the disk. `None` when it is
+    /// larger than the whole folder may be.
     ///
     /// # Errors
     ///
     /// The disk is full or fails; then nothing of the entry stays there.
-    pub fn write(self, state: &[u8]) -> io::Result<Option<Written>> {
-        let bytes = format::file_bytes(self.folder.key(), self.tokens.len(), state.len());
+    pub fn write(self, state: &[u8], note: &[u8]) -> io::Result<Option<Written>> {
+        let note = format::fitting(note);
+        let bytes = format::file_bytes(self.folder.key(), self.tokens.len(), note.len(), state.len());
         if bytes > self.folder.limit() {
             return Ok(None);
         }
         self.folder.make_room(bytes, &self.needless)?;
-        let name = self.folder.write(&self.tokens, state)?;
-        Ok(Some(Written { name, tokens: self.tokens, state: state.len() as u64 }))
+        let name = self.folder.write(format::Parts { tokens: &self.tokens, note, state })?;
+        Ok(Some(Written { name, tokens: self.tokens, note: note.len(), state: state.len() as u64 }))
     }
 }
 
@@ -100,9 +102,7 @@ impl Disk {
         }
         self.refresh();
         if let Some(known) = self.known.iter().find(|known| serves(known, tokens, self.cuttable)) {
-            if let Ok(file) = File::open(self.folder.path(&known.name)) {
-                self.folder.touch(&file);
-            }
+            self.touch(known.id);
             return None;
         }
         let needless = self.known.iter().filter(|known| self.cuttable && tokens.starts_with(&known.tokens));
@@ -112,7 +112,7 @@ impl Disk {
 
     /// Learns of an entry that was written.
     pub(super) fn adopt(&mut self, written: Written) {
-        let bytes = format::file_bytes(self.folder.key(), written.tokens.len(), written.state as usize);
+        let bytes = format::file_bytes(self.folder.key(), written.tokens.len(), written.note, written.state as usize);
         self.add(written.name, written.tokens, written.state, bytes);
         // Room was made by removing files, known ones among them; two processes may have written at once.
         if let Err(error) = self.folder.make_room(0, &[]) {
@@ -121,7 +121,24 @@ impl Disk {
         self.forget_vanished(&self.folder.names());
     }
 
-    /// Reads an entry. One that is damaged is removed, one that can't be read is forgotten.
+    /// Notes that an entry was used now.
+    pub(super) fn touch(&self, id: u64) {
+        let known = self.known.iter().find(|known| known.id == id);
+        if let Some(Ok(file)) = known.map(|known| File::open(self.folder.path(&known.name))) {
+            self.folder.touch(&file);
+        }
+    }
+
+    /// The notes on the entries that were used last, with their tokens, the last first.
+    pub(super) fn notes(&self, most: usize) -> Vec<(Vec<i32>, Vec<u8>)> {
+        let last = self.known.iter().rev().take(most);
+        let heads = last.map(|known| head(&self.folder.path(&known.name), self.folder.key(), self.folder.limit()));
+        // One that vanished or was damaged meanwhile is noticed when its state is read.
+        heads.flatten().map(|(head, _)| (head.tokens, head.note)).collect()
+    }
+
+    /// Reads an entry, which does not count as its use. One that is damaged is removed, one that can't be read is
+    /// forgotten.
     pub(super) fn read(&mut self, id: u64) -> Option<Arc<Entry>> {
         let at = self.known.iter().position(|known| known.id == id)?;
         let known = &self.known[at];
@@ -129,7 +146,7 @@ impl Disk {
             Ok(state) => {
                 let tokens = known.tokens.clone();
                 let may_persist = tokens.len();
-                Some(Arc::new(Entry { tokens, state, may_persist }))
+                Some(Arc::new(Entry { tokens, state, may_persist, note: Vec::new() }))
             }
             Err(error) => {
                 let path = self.folder.path(&known.name);
@@ -205,7 +222,6 @@ impl Disk {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "is another file than before"));
         }
         format::check_state(&mut file, &head)?;
-        self.folder.touch(&file);
         State::on_disk(&file, len - head.state)
     }
 }

@@ -135,13 +135,13 @@ impl Folder {
     }
 
     /// Writes an entry under its name; either all of it is there or nothing.
-    pub(super) fn write(&self, tokens: &[i32], state: &[u8]) -> io::Result<String> {
+    pub(super) fn write(&self, entry: format::Parts<'_>) -> io::Result<String> {
         self.create()?;
         let mut draft = Draft::create(&self.own)?;
-        format::write(&mut draft.file, &self.key, tokens, state)?;
+        format::write(&mut draft.file, &self.key, entry)?;
         draft.file.set_modified(self.now())?;
         draft.file.sync_data()?;
-        let name = Self::name(tokens);
+        let name = Self::name(entry.tokens);
         // Not followed by a sync of the folder: a rename that a power cut undoes loses an entry, not its content.
         fs::rename(&draft.path, self.path(&name))?;
         draft.published = true;

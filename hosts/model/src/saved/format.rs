@@ -12,37 +12,49 @@
 //! | 12 | 4 | length of the key |
 //! | 16 | 8 | number of tokens |
 //! | 24 | 8 | length of the state |
-//! | 32 | 4 | CRC-32 of the tokens |
-//! | 36 | 4 | CRC-32 of the state |
-//! | 40 | 4 | CRC-32 of bytes 0 to 40 and of the key |
-//! | 44 | | the key, the tokens as 32-bit numbers, the state |
+//! | 32 | 4 | length of the note |
+//! | 36 | 4 | CRC-32 of the tokens and the note |
+//! | 40 | 4 | CRC-32 of the state |
+//! | 44 | 4 | CRC-32 of bytes 0 to 44 and of the key |
+//! | 48 | | the key, the tokens as 32-bit numbers, the note, the state |
 
 use crc32fast::Hasher;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 const MAGIC: &[u8; 8] = b"hobstate";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes before the key.
-const FIXED: usize = 44;
+const FIXED: usize = 48;
 /// Where the checksum of the header itself lies.
-const SEAL: usize = 40;
+const SEAL: usize = 44;
 /// Bytes that are read or written and summed while they are in the processor's cache.
 const CHUNK: usize = 256 << 10;
 /// Most tokens of one entry; far more than any context.
 pub(super) const MAX_TOKENS: usize = 1 << 22;
+/// Longest note; longer ones are left out.
+const MAX_NOTE: usize = 16 << 20;
+
+/// What is written to a file.
+#[derive(Clone, Copy)]
+pub(super) struct Parts<'a> {
+    pub(super) tokens: &'a [i32],
+    pub(super) note: &'a [u8],
+    pub(super) state: &'a [u8],
+}
 
 /// What a file says before its state.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) tokens: Vec<i32>,
+    pub(super) note: Vec<u8>,
     /// Length of the state in bytes.
     pub(super) state: u64,
     state_sum: u32,
 }
 
 /// Length of a whole file.
-pub(super) fn file_bytes(key: &[u8], tokens: usize, state: usize) -> u64 {
-    (FIXED + key.len() + 4 * tokens + state) as u64
+pub(super) fn file_bytes(key: &[u8], tokens: usize, note: usize, state: usize) -> u64 {
+    (FIXED + key.len() + 4 * tokens + note + state) as u64
 }
 
 /// The tokens as they are written; also what their hash is taken of.
@@ -50,9 +62,15 @@ pub(super) fn token_bytes(tokens: &[i32]) -> Vec<u8> {
     tokens.iter().flat_map(|token| token.to_le_bytes()).collect()
 }
 
+/// The note as it is written: one that is too long is left out.
+pub(super) fn fitting(note: &[u8]) -> &[u8] {
+    if note.len() > MAX_NOTE { &[] } else { note }
+}
+
 /// Writes a whole file. The header comes last, so that a file that was left half-written has no magic.
-pub(super) fn write(to: &mut (impl Write + Seek), key: &[u8], tokens: &[i32], state: &[u8]) -> io::Result<()> {
-    let listed = token_bytes(tokens);
+pub(super) fn write(to: &mut (impl Write + Seek), key: &[u8], entry: Parts<'_>) -> io::Result<()> {
+    let Parts { tokens, note, state } = entry;
+    let listed = [&token_bytes(tokens)[..], note].concat();
     to.write_all(&[0; FIXED])?;
     to.write_all(key)?;
     to.write_all(&listed)?;
@@ -67,6 +85,7 @@ pub(super) fn write(to: &mut (impl Write + Seek), key: &[u8], tokens: &[i32], st
     fixed.extend((key.len() as u32).to_le_bytes());
     fixed.extend((tokens.len() as u64).to_le_bytes());
     fixed.extend((state.len() as u64).to_le_bytes());
+    fixed.extend((note.len() as u32).to_le_bytes());
     fixed.extend(crc32fast::hash(&listed).to_le_bytes());
     fixed.extend(sum.finalize().to_le_bytes());
     fixed.extend(seal(&fixed, key).to_le_bytes());
@@ -80,20 +99,23 @@ pub(super) fn read_head(from: &mut impl Read, len: u64, key: &[u8]) -> io::Resul
     let mut fixed = [0; FIXED];
     from.read_exact(&mut fixed)?;
     let (key_len, tokens, state) = (u32_at(&fixed, 12), u64_at(&fixed, 16), u64_at(&fixed, 24));
+    let note = u64::from(u32_at(&fixed, 32));
     ensure(&fixed[..8] == MAGIC && u32_at(&fixed, 8) == VERSION, "is of another format")?;
     ensure(key_len as usize == key.len(), "is of another model")?;
     ensure(tokens > 0 && tokens <= MAX_TOKENS as u64, "has an impossible number of tokens")?;
-    let whole = (FIXED as u64 + u64::from(key_len) + 4 * tokens).checked_add(state);
+    ensure(note <= MAX_NOTE as u64, "has an impossible note")?;
+    let whole = (FIXED as u64 + u64::from(key_len) + 4 * tokens + note).checked_add(state);
     ensure(whole == Some(len), "is longer or shorter than it says")?;
     let mut found = vec![0; key.len()];
     from.read_exact(&mut found)?;
     ensure(found == key, "is of another model")?;
     ensure(seal(&fixed[..SEAL], key) == u32_at(&fixed, SEAL), "has a damaged header")?;
-    let mut listed = vec![0; 4 * tokens as usize];
+    let mut listed = vec![0; (4 * tokens + note) as usize];
     from.read_exact(&mut listed)?;
-    ensure(crc32fast::hash(&listed) == u32_at(&fixed, 32), "has damaged tokens")?;
+    ensure(crc32fast::hash(&listed) == u32_at(&fixed, 36), "has damaged tokens")?;
+    let note = listed.split_off(4 * tokens as usize);
     let tokens = listed.chunks_exact(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-    Ok(Head { tokens, state, state_sum: u32_at(&fixed, 36) })
+    Ok(Head { tokens, note, state, state_sum: u32_at(&fixed, 40) })
 }
 
 /// Reads the state that follows a header, to see that it is what was written.
@@ -141,17 +163,20 @@ mod tests {
 
     const KEY: &[u8] = b"some model";
 
+    const NOTE: &[u8] = b"what it is of";
+
     fn read(bytes: &[u8], key: &[u8]) -> io::Result<(Vec<i32>, Vec<u8>)> {
         let mut from = Cursor::new(bytes);
         let head = read_head(&mut from, bytes.len() as u64, key)?;
         let start = from.position() as usize;
         check_state(&mut from, &head)?;
+        assert_eq!(head.note, NOTE);
         Ok((head.tokens, bytes[start..].to_vec()))
     }
 
     fn written(tokens: &[i32], state: &[u8]) -> Vec<u8> {
         let mut to = Cursor::new(Vec::new());
-        write(&mut to, KEY, tokens, state).unwrap();
+        write(&mut to, KEY, Parts { tokens, note: NOTE, state }).unwrap();
         to.into_inner()
     }
 
@@ -162,7 +187,7 @@ mod tests {
             [(vec![1], vec![]), (vec![i32::MIN, -1, 0, i32::MAX], vec![7; 9]), (vec![5; 4096], large)]
         {
             let bytes = written(&tokens, &state);
-            assert_eq!(bytes.len() as u64, file_bytes(KEY, tokens.len(), state.len()));
+            assert_eq!(bytes.len() as u64, file_bytes(KEY, tokens.len(), NOTE.len(), state.len()));
             assert_eq!(read(&bytes, KEY).unwrap(), (tokens, state));
         }
     }
@@ -194,12 +219,13 @@ mod tests {
     #[test]
     fn claimed_lengths_are_never_allocated() {
         // The file's real length is checked first; a state that is claimed and not there ends early.
-        for (at, claim) in [(16, u64::MAX), (16, MAX_TOKENS as u64 + 1), (24, u64::MAX), (24, 1 << 50)] {
+        for (at, claim) in [(16, u64::MAX), (16, MAX_TOKENS as u64 + 1), (24, u64::MAX), (24, 1 << 50), (32, u64::MAX)]
+        {
             let mut bytes = written(&[1], b"x");
             bytes[at..at + 8].copy_from_slice(&claim.to_le_bytes());
             assert!(read(&bytes, KEY).is_err());
         }
-        let head = Head { tokens: vec![1], state: u64::MAX, state_sum: 0 };
+        let head = Head { tokens: vec![1], note: Vec::new(), state: u64::MAX, state_sum: 0 };
         assert!(check_state(&mut io::empty(), &head).is_err());
     }
 
@@ -209,6 +235,9 @@ mod tests {
             eprintln!("SKIPPED: there is no /dev/full here");
             return;
         };
-        assert_eq!(write(&mut full, KEY, &[1], b"x").unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(
+            write(&mut full, KEY, Parts { tokens: &[1], note: b"", state: b"x" }).unwrap_err().kind(),
+            io::ErrorKind::StorageFull
+        );
     }
 }

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 const LAYOUT: &str = "llama.cpp 1, f16";
 /// Bytes of a state made by [`state`].
 const STATE: usize = 1_000;
+/// The note on every entry.
+const NOTE: &[u8] = b"note";
 
 /// The state that belongs to these tokens: no two sequences have the same.
 fn state(tokens: &[i32]) -> Vec<u8> {
@@ -39,12 +41,16 @@ fn open(folder: &Path) -> Saved {
     Saved::open(&spec(Some(folder)), LAYOUT)
 }
 
+fn entry(tokens: &[i32], state: Vec<u8>, may_persist: usize) -> Entry {
+    Entry { tokens: tokens.to_vec(), state: State::Kept(state), may_persist, note: NOTE.into() }
+}
+
 fn put_memory(saved: &mut Saved, tokens: &[i32]) {
-    saved.put_memory(tokens.to_vec(), state(tokens), 0);
+    saved.put_memory(entry(tokens, state(tokens), 0));
 }
 
 fn put_disk(saved: &mut Saved, tokens: &[i32]) {
-    saved.put_disk(tokens, &state(tokens)).unwrap();
+    saved.put_disk(&entry(tokens, state(tokens), 0)).unwrap();
 }
 
 /// The tokens of the entry that serves a prompt best, after checking its state; damaged ones are passed over.
@@ -75,7 +81,7 @@ fn mode(path: &Path) -> u32 {
 /// The limit under which exactly `n` entries of `tokens` tokens fit on disk.
 fn room_for(n: u64, tokens: usize) -> u64 {
     let key = format!("7\nweights{LAYOUT}");
-    n * format::file_bytes(key.as_bytes(), tokens, STATE)
+    n * format::file_bytes(key.as_bytes(), tokens, NOTE.len(), STATE)
 }
 
 #[test]
@@ -129,9 +135,9 @@ fn the_longest_beginning_wins_and_memory_wins_a_tie() {
         assert_eq!(longest(&saved, none), None);
     }
     // Of two that serve equally the smaller state is read faster.
-    saved.put_memory(vec![7, 1], vec![0; 50], 0);
-    saved.put_memory(vec![7, 2], vec![0; 40], 0);
-    saved.put_memory(vec![7, 3], vec![0; 60], 0);
+    saved.put_memory(entry(&[7, 1], vec![0; 50], 0));
+    saved.put_memory(entry(&[7, 2], vec![0; 40], 0));
+    saved.put_memory(entry(&[7, 3], vec![0; 60], 0));
     assert_eq!(saved.longest(&[7, 9]).unwrap().state_bytes, 40);
 }
 
@@ -153,10 +159,10 @@ fn of_two_entries_the_shorter_that_adds_nothing_goes() {
     }
     // A shorter one that may go to disk adds something to a longer one that may not.
     saved.clear();
-    saved.put_memory(vec![1, 2], state(&[1, 2]), 2);
-    saved.put_memory(vec![1, 2, 3], state(&[1, 2, 3]), 2);
+    saved.put_memory(entry(&[1, 2], state(&[1, 2]), 2));
+    saved.put_memory(entry(&[1, 2, 3], state(&[1, 2, 3]), 2));
     assert_eq!(saved.figures().memory_entries, 2);
-    saved.put_memory(vec![1, 2, 3, 4], state(&[1, 2, 3, 4]), 4);
+    saved.put_memory(entry(&[1, 2, 3, 4], state(&[1, 2, 3, 4]), 4));
     assert_eq!(saved.figures().memory_entries, 1);
 }
 
@@ -179,8 +185,8 @@ fn states_that_cant_be_cut_are_found_only_whole() {
 
 #[test]
 fn the_least_recently_used_leaves_memory_first() {
-    let entry = Entry { tokens: vec![0; 2], state: State::Kept(vec![0; STATE]), may_persist: 0 };
-    let limit = 3 * entry.bytes() + 1;
+    let one = entry(&[0; 2], vec![0; STATE], 0).bytes();
+    let limit = 3 * one + 1;
     let mut saved = Saved::open(&CacheSpec { memory_bytes: limit, ..spec(None) }, LAYOUT);
     for first in 1..=3 {
         put_memory(&mut saved, &[first, 0]);
@@ -189,21 +195,21 @@ fn the_least_recently_used_leaves_memory_first() {
     put_memory(&mut saved, &[4, 0]);
     let kept: Vec<_> = (1..=4).filter(|first| saved.longest(&[*first]).is_some()).collect();
     assert_eq!(kept, [1, 3, 4]);
-    assert_eq!(saved.figures().memory_bytes, 3 * entry.bytes());
+    assert_eq!(saved.figures().memory_bytes, 3 * one);
     // What does not fit at all pushes nothing out.
-    saved.put_memory(vec![5, 0], vec![0; limit as usize], 0);
+    saved.put_memory(entry(&[5, 0], vec![0; limit as usize], 0));
     assert_eq!((saved.figures().memory_entries, saved.longest(&[5])), (3, None));
-    saved.put_memory(vec![], vec![1], 0);
+    saved.put_memory(entry(&[], vec![1], 0));
     assert_eq!(saved.figures().memory_entries, 3);
 }
 
 #[test]
 fn what_leaves_memory_and_may_go_to_disk_is_handed_out() {
     let folder = tempfile::tempdir().unwrap();
-    let limit = Entry { tokens: vec![0; 2], state: State::Kept(vec![0; STATE]), may_persist: 0 }.bytes();
+    let limit = entry(&[0; 2], vec![0; STATE], 0).bytes();
     let mut saved = Saved::open(&CacheSpec { memory_bytes: limit, ..spec(Some(folder.path())) }, LAYOUT);
     let put = |saved: &mut Saved, first, may_persist| {
-        let gone = saved.put_memory(vec![first, 0], state(&[first, 0]), may_persist);
+        let gone = saved.put_memory(entry(&[first, 0], state(&[first, 0]), may_persist));
         gone.iter().map(|entry| entry.tokens[0]).collect::<Vec<_>>()
     };
     assert!(put(&mut saved, 1, 2).is_empty());
@@ -216,8 +222,28 @@ fn what_leaves_memory_and_may_go_to_disk_is_handed_out() {
     // It is there already.
     assert!(put(&mut saved, 4, 2).is_empty());
     // Too large for memory, not for the disk.
-    let large = saved.put_memory(vec![5], vec![0; 2 * STATE], 1);
+    let large = saved.put_memory(entry(&[5], vec![0; 2 * STATE], 1));
     assert_eq!(large.len(), 1);
+}
+
+#[test]
+fn the_entries_used_last_are_told_with_their_notes_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut saved = open(folder.path());
+    for first in 1..=3 {
+        let noted = Entry { note: vec![first as u8; 5], ..entry(&[first, 0], state(&[first, 0]), 0) };
+        saved.put_disk(&noted).unwrap();
+    }
+    let found = saved.longest(&[2]).unwrap();
+    saved.touch(&found);
+    let mut saved = open(folder.path());
+    assert_eq!(saved.notes(2), [(vec![2, 0], vec![2; 5]), (vec![3, 0], vec![3; 5])]);
+    let last = saved.last(2).unwrap();
+    assert_eq!((&last.tokens[..], &last.state[..]), (&[2, 0][..], &state(&[2, 0])[..]));
+    assert_eq!((saved.last(1), Saved::open(&spec(None), LAYOUT).last(2)), (None, None));
+    // To look at it was no use.
+    drop((served(&mut saved, &[3]), saved));
+    assert_eq!(open(folder.path()).notes(1)[0].0, [3, 0]);
 }
 
 #[test]
@@ -251,12 +277,12 @@ fn an_entry_larger_than_the_limit_is_not_written_and_pushes_nothing_out() {
     let mut saved = Saved::open(&CacheSpec { disk_bytes: limit, ..spec(Some(folder.path())) }, LAYOUT);
     put_disk(&mut saved, &[1, 0]);
     put_disk(&mut saved, &[2, 0]);
-    saved.put_disk(&[3], &vec![0; limit as usize]).unwrap();
+    saved.put_disk(&entry(&[3], vec![0; limit as usize], 0)).unwrap();
     assert_eq!((saved.figures().disk_entries, files(folder.path()).len()), (2, 2));
     // A longer one takes the place of its own beginning, not of its neighbour.
     put_disk(&mut saved, &[2, 0]);
     let longer = [1, 0, 5];
-    saved.put_disk(&longer, &state(&longer)[..STATE - 4]).unwrap();
+    saved.put_disk(&entry(&longer, state(&longer)[..STATE - 4].to_vec(), 0)).unwrap();
     assert!(saved.longest(&[2]).is_some());
     assert_eq!(saved.longest(&longer).unwrap().len, 3);
 }
@@ -317,7 +343,7 @@ fn without_a_usable_folder_there_is_memory() {
         let mut saved = Saved::open(&spec, LAYOUT);
         put_disk(&mut saved, &[1, 2]);
         put_memory(&mut saved, &[3, 4]);
-        saved.put_memory(vec![5], state(&[5]), 1);
+        saved.put_memory(entry(&[5], state(&[5]), 1));
         assert_eq!(saved.unwritten(), []);
         assert_eq!(saved.longest(&[1, 2]), None);
         assert_eq!(served(&mut saved, &[3, 4]), Some(vec![3, 4]));
@@ -334,7 +360,7 @@ fn a_large_state_is_written_beside_other_work() {
     let state: Vec<u8> = (0..24 << 20).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let writing = saved.plan_disk(&tokens).unwrap();
     let written = std::thread::scope(|scope| {
-        let written = scope.spawn(|| writing.write(&state));
+        let written = scope.spawn(|| writing.write(&state, b""));
         put_memory(&mut saved, &[1, 2]);
         written.join().unwrap()
     });

@@ -34,7 +34,7 @@ fn work(folder: &Path, mut seed: u64) -> usize {
         let tokens: Vec<i32> = (0..1 + next(&mut seed) % 4).map(|_| (next(&mut seed) % 4) as i32).collect();
         match next(&mut seed) % 8 {
             // Others may be writing, so the room may be taken.
-            0..=3 => drop(saved.put_disk(&tokens, &state(&tokens))),
+            0..=3 => drop(saved.put_disk(&entry(&tokens, state(&tokens), 0))),
             4 if round % 20 == 0 => saved.clear(),
             5 if round % 5 == 0 => saved = Saved::open(&small, LAYOUT),
             _ => read += usize::from(served(&mut saved, &tokens).is_some()),
@@ -83,7 +83,7 @@ fn a_process_without_room() {
     let mut saved = open(&folder);
     assert_eq!(served(&mut saved, &[1, 2]), Some(vec![1, 2]));
     let large = vec![0; 100_000];
-    let error = saved.put_disk(&[3, 4], &large).unwrap_err();
+    let error = saved.put_disk(&entry(&[3, 4], large, 0)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::FileTooLarge, "{error}");
     assert_eq!(saved.longest(&[3, 4]), None);
     put_disk(&mut saved, &[5, 6]);

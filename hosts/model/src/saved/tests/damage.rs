@@ -129,7 +129,7 @@ fn drafts_that_were_left_behind_go_and_fresh_ones_count() {
     assert_eq!((saved.longest(&[1]), saved.longest(&[2]).is_some()), (None, true));
     // Nothing of ours can go for what another process writes.
     fs::write(&fresh, vec![0; room_for(2, 1) as usize]).unwrap();
-    assert_eq!(saved.put_disk(&[3], &state(&[3])).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    assert_eq!(saved.put_disk(&entry(&[3], state(&[3]), 0)).unwrap_err().kind(), io::ErrorKind::StorageFull);
     fs::remove_file(&fresh).unwrap();
     put_disk(&mut saved, &[3]);
     assert_eq!(served(&mut saved, &[3]), Some(vec![3]));

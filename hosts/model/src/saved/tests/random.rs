@@ -51,7 +51,7 @@ struct Reference {
 
 impl Known {
     fn memory_bytes(&self) -> u64 {
-        Entry { tokens: self.tokens.clone(), state: State::Kept(vec![0; STATE]), may_persist: 0 }.bytes()
+        entry(&self.tokens, vec![0; STATE], 0).bytes()
     }
 
     fn disk_bytes(&self) -> u64 {
@@ -172,7 +172,7 @@ impl Run {
     fn apply(&mut self, op: &Op) {
         match op {
             Op::PutMemory { tokens, may_persist } => {
-                self.saved.put_memory(tokens.clone(), state(tokens), *may_persist);
+                self.saved.put_memory(entry(tokens, state(tokens), *may_persist));
                 self.reference.put_memory(tokens, *may_persist);
             }
             Op::PutDisk(tokens) => {
