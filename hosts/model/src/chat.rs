@@ -21,11 +21,13 @@ use crate::run::Run;
 use crate::saved::{Saved, common};
 use crate::schedule::{self, Planner, Request};
 use crate::sequences::Keep;
+use crate::store::Store;
 use crate::template::Template;
 use crate::threads::Threads;
 use crate::wire::{Job, Wire, cancelled};
 use hob_engine::{EngineError, Finish, LoadSpec, ModelReply, ModelRequest, Priority};
 use llama_cpp_2::vocab::LlamaVocab;
+use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 
 /// Most tokens of one step: beyond this, larger steps gain nothing.
@@ -84,7 +86,13 @@ impl<'m> Chat<'m> {
             threads: loaded.threads,
         };
         let token_bytes = loaded.header.memory_per_token;
-        let lanes = Lanes::new(&loaded.model, shape, token_bytes, saved(loaded, spec), wire.interrupt())?;
+        let (whole_only, half) = (is_whole_only(loaded), loaded.context as usize / 2);
+        let lanes = std::thread::scope(|scope| {
+            // A context's memory is filled with zeros, which leaves time to read what is to come into it.
+            let opening = scope.spawn(|| Store::new(saved(spec, whole_only), half));
+            let store = || opening.join().unwrap_or_else(|panic| resume_unwind(panic));
+            Lanes::new(&loaded.model, shape, token_bytes, wire.interrupt(), store)
+        })?;
         let vocab = loaded.model.vocab();
         let text = |token| prompt::text_of(&vocab, token).unwrap_or_default();
         let template = Template::new(loaded.header.chat_template.as_deref(), text(vocab.bos()), text(vocab.eos()));
@@ -92,7 +100,7 @@ impl<'m> Chat<'m> {
             wire,
             controls: Controls::of(&vocab),
             lanes,
-            whole_only: is_whole_only(loaded),
+            whole_only,
             is_cheap: loaded.in_place,
             marked: Marked::of(&vocab, template.format()),
             vocab,
@@ -394,8 +402,8 @@ fn is_whole_only(loaded: &Loaded) -> bool {
     loaded.model.is_recurrent() || loaded.model.is_hybrid()
 }
 
-fn saved(loaded: &Loaded, spec: &LoadSpec) -> Saved {
+fn saved(spec: &LoadSpec, whole_only: bool) -> Saved {
     // What the bytes of saved keys and values depend on, besides the weights.
     let layout = format!("llama-cpp-sys-2 0.1.161, f16 f16 flash, {}", std::env::consts::ARCH);
-    if is_whole_only(loaded) { Saved::open_whole_only(&spec.cache, &layout) } else { Saved::open(&spec.cache, &layout) }
+    if whole_only { Saved::open_whole_only(&spec.cache, &layout) } else { Saved::open(&spec.cache, &layout) }
 }

@@ -10,7 +10,6 @@
 
 use crate::adapters::{Adapters, Group};
 use crate::context::{Context, Item, Seq, Shape, Step};
-use crate::saved::Saved;
 use crate::sequences::{Keep, Sequences};
 use crate::store::Store;
 use hob_engine::EngineError;
@@ -65,18 +64,19 @@ pub struct Lanes<'m> {
 }
 
 impl<'m> Lanes<'m> {
-    /// Sets up the first context. A token's keys and values take `token_bytes`.
+    /// Sets up the first context, which takes a while, then asks for the store. A token's keys and values take
+    /// `token_bytes`.
     pub fn new(
         model: &'m LlamaModel,
         shape: Shape,
         token_bytes: u64,
-        saved: Saved,
         interrupt: Arc<AtomicBool>,
+        store: impl FnOnce() -> Store,
     ) -> Result<Self, EngineError> {
         let fits = MOST_BYTES.checked_div(token_bytes).unwrap_or(0);
         let second = shape.length.min(u32::try_from(fits).unwrap_or(u32::MAX));
         let first = Lane::new(model, shape, interrupt.clone())?;
-        Ok(Self { model, interrupt, shape, second, lanes: vec![first], store: Store::new(saved) })
+        Ok(Self { model, interrupt, shape, second, lanes: vec![first], store: store() })
     }
 
     /// Tokens that fit the longest of them.

@@ -208,10 +208,10 @@ impl Sequences {
         Some(seq)
     }
 
-    /// Brings back what was used last of what the store has on disk, as an idle sequence: whoever comes first after a
-    /// model was loaded probably wants that. It takes at most half of the context.
+    /// Brings back what was used last before this process, as an idle sequence: whoever comes first after a model was
+    /// loaded probably wants that.
     pub fn recall(&mut self, context: &mut Context<'_>, store: &mut Store) {
-        let (Some(entry), Some(seq)) = (store.last(context.length() / 2), self.free(context, store)) else { return };
+        let (Some(entry), Some(seq)) = (store.last(), self.free(context, store)) else { return };
         if context.restore(seq, &entry.state, entry.tokens.len()) {
             let tokens = entry.tokens.iter().map(|id| LlamaToken(*id)).collect();
             self.slots[seq] = Slot { tokens, used: Some(Instant::now()), kept: true, ..Slot::default() };

@@ -17,22 +17,24 @@ pub struct Store {
     /// The texts of prompts of late and their tokens.
     pub known: Known,
     saved: Saved,
+    last: Option<Arc<Entry>>,
     unwritten: Vec<Arc<Entry>>,
     /// One of them on its way to disk.
     writing: Option<JoinHandle<io::Result<Option<Written>>>>,
 }
 
 impl Store {
-    /// Over what is there already.
-    pub fn new(saved: Saved) -> Self {
+    /// Over what is there already, of which it reads what was used last, if that has at most `most` tokens.
+    pub fn new(mut saved: Saved, most: usize) -> Self {
         let mut known = Known::default();
         saved.notes(known::MOST).iter().for_each(|(tokens, note)| known.learn(tokens, note));
-        Self { known, saved, unwritten: Vec::new(), writing: None }
+        let last = saved.last(most);
+        Self { known, saved, last, unwritten: Vec::new(), writing: None }
     }
 
-    /// What was used last of what is on disk, if it has at most so many tokens.
-    pub fn last(&mut self, most: usize) -> Option<Arc<Entry>> {
-        self.saved.last(most)
+    /// What was used last before this process, the first time that somebody asks for it.
+    pub fn last(&mut self) -> Option<Arc<Entry>> {
+        self.last.take()
     }
 
     /// Notes that an entry was used now, wherever its state came from.
