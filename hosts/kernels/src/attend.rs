@@ -52,8 +52,6 @@ struct Work<'a, const R: usize> {
     rows: usize,
     /// The keys of a block, turned: number `i` of all of them together.
     keys: *mut f32,
-    /// The values of a block.
-    values: *mut f32,
     /// Scaled queries, a row each.
     queries: *mut f32,
     /// Scores of a block, later weights, a row each.
@@ -182,11 +180,10 @@ impl<'a, const R: usize> Work<'a, R> {
     unsafe fn new<F: Floats>(attention: &'a Attention, piece: &'a Piece, seen: &'a Seen, run: &Run) -> Self {
         let (tokens, places) = (run.tokens.clone(), seen.places(run));
         let (rows, width, block) = (tokens.len() * attention.shared, attention.width, F::LANES * R);
-        let keys = scratch(2 * block * width + 3 * rows * width + rows * block);
+        let keys = scratch(block * width + 3 * rows * width + rows * block);
         // SAFETY: one after another in what was just asked for. Each is a whole number of registers.
         unsafe {
-            let values = keys.add(block * width);
-            let queries = values.add(block * width);
+            let queries = keys.add(block * width);
             let sums = queries.add(rows * width);
             let totals = sums.add(rows * width);
             let scores = totals.add(rows * width);
@@ -200,7 +197,7 @@ impl<'a, const R: usize> Work<'a, R> {
                 }
             }
             let states = [NOTHING; MOST_ROWS];
-            Self { attention, piece, seen, tokens, places, rows, keys, values, queries, scores, sums, totals, states }
+            Self { attention, piece, seen, tokens, places, rows, keys, queries, scores, sums, totals, states }
         }
     }
 
@@ -256,7 +253,7 @@ impl<'a, const R: usize> Work<'a, R> {
         }
     }
 
-    /// Makes numbers of a block's keys and values. What is missing of a whole block is zero.
+    /// Makes numbers of a block's keys, and turns them. What is missing of a whole block is zero.
     #[inline(always)]
     unsafe fn unpack<F: Floats>(&self, places: &[u32]) {
         let (attention, block) = (self.attention, F::LANES * R);
@@ -276,13 +273,6 @@ impl<'a, const R: usize> Work<'a, R> {
                     );
                 }
             }
-            let from = attention.values.add(self.piece.head * attention.values_stride.1);
-            for (number, place) in places.iter().enumerate() {
-                for at in (0..width).step_by(F::LANES) {
-                    let values = F::load_half(from.add(*place as usize * attention.values_stride.0 + at));
-                    values.store(self.values.add(number * width + at));
-                }
-            }
         }
     }
 
@@ -299,10 +289,10 @@ impl<'a, const R: usize> Work<'a, R> {
             let width = self.attention.width;
             let wide = width - width % (R * F::LANES);
             for at in (0..wide).step_by(R * F::LANES) {
-                self.add::<F, N, R>(keys.len(), first, at);
+                self.add::<F, N, R>(keys, first, at);
             }
             for at in (wide..width).step_by(F::LANES) {
-                self.add::<F, N, 1>(keys.len(), first, at);
+                self.add::<F, N, 1>(keys, first, at);
             }
         }
     }
@@ -376,7 +366,7 @@ impl<'a, const R: usize> Work<'a, R> {
 
     /// Adds the weighted values to the rows' sums, `W` registers of them from number `at` on.
     #[inline(always)]
-    unsafe fn add<F: Floats, const N: usize, const W: usize>(&self, keys: usize, first: usize, at: usize) {
+    unsafe fn add<F: Floats, const N: usize, const W: usize>(&self, keys: &Range<usize>, first: usize, at: usize) {
         let (width, block) = (self.attention.width, F::LANES * R);
         // SAFETY: there are weights and sums for each row, and so many values.
         unsafe {
@@ -386,10 +376,12 @@ impl<'a, const R: usize> Work<'a, R> {
                     sums[row][register] = F::load(self.sums.add((first + row) * width + at + register * F::LANES));
                 }
             }
-            for key in 0..keys {
+            let from = self.attention.values.add(self.piece.head * self.attention.values_stride.1 + at);
+            for (key, place) in self.places[keys.clone()].iter().enumerate() {
+                let from = from.add(*place as usize * self.attention.values_stride.0);
                 let mut values = [F::zero(); W];
                 for register in 0..W {
-                    values[register] = F::load(self.values.add(key * width + at + register * F::LANES));
+                    values[register] = F::load_half(from.add(register * F::LANES));
                 }
                 for row in 0..N {
                     let weight = F::all(*self.scores.add((first + row) * block + key));

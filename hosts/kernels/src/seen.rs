@@ -164,7 +164,8 @@ mod tests {
     fn tokens_of_a_sequence_go_together() {
         let seen = seen(&[&[0, 3], &[0, 3, 4], &[0, 3, 4, 90], &[1, 70], &[70, 71], &[5, 70, 71], &[]], 100);
         assert_eq!(runs(&seen, 0, 7), [0..3, 3..4, 4..5, 5..6, 6..7]);
-        assert_eq!((runs(&seen, 1, 1), runs(&seen, 2, 3)), (Vec::from([1..2]), vec![2..3, 3..4, 4..5]));
+        assert_eq!(runs(&seen, 1, 3), [1..3, 3..4]);
+        assert_eq!(runs(&seen, 2, 3), [2..3, 3..4, 4..5]);
         let places =
             |token, tokens| seen.places(&seen.runs(&Piece { head: 0, token, tokens }).next().unwrap()).to_vec();
         assert_eq!((places(0, 3), places(0, 2), places(0, 1)), (vec![0, 3, 4, 90], vec![0, 3, 4], vec![0, 3]));
