@@ -87,12 +87,13 @@ impl<'m> Chat<'m> {
         };
         let token_bytes = loaded.header.memory_per_token;
         let (whole_only, half) = (is_whole_only(loaded), loaded.context as usize / 2);
-        let lanes = std::thread::scope(|scope| {
+        let mut lanes = std::thread::scope(|scope| {
             // A context's memory is filled with zeros, which leaves time to read what is to come into it.
             let opening = scope.spawn(|| Store::new(saved(spec, whole_only), half));
             let store = || opening.join().unwrap_or_else(|panic| resume_unwind(panic));
             Lanes::new(&loaded.model, shape, token_bytes, wire.interrupt(), store)
         })?;
+        lanes.recall();
         let vocab = loaded.model.vocab();
         let text = |token| prompt::text_of(&vocab, token).unwrap_or_default();
         let template = Template::new(loaded.header.chat_template.as_deref(), text(vocab.bos()), text(vocab.eos()));
@@ -127,7 +128,6 @@ impl<'m> Chat<'m> {
 
     /// Serves requests until the wire closes; `other` answers those that are no generation.
     pub fn serve(&mut self, other: impl Fn(&ModelRequest, &LlamaVocab<'_>) -> ModelReply) {
-        self.lanes.recall();
         loop {
             let patience = self.patience();
             let Some(mut jobs) = self.wire.take(patience) else { break };

@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use crate::logs;
-use crate::pool::Pools;
+use crate::pool::{Pools, Waiting};
 use crate::products::Products;
 use hob_engine::EngineError;
 use llama_cpp_2::model::LlamaModel;
@@ -72,7 +72,8 @@ pub struct Context<'m> {
     vocabulary: usize,
     /// Read by llama.cpp during a step.
     interrupt: Arc<AtomicBool>,
-    threads: u32,
+    /// How many compute, and how they wait.
+    threads: Option<(u32, Waiting)>,
     /// After `raw`: freed when no context uses them any more.
     pools: Pools,
     products: Option<Box<Products>>,
@@ -110,7 +111,7 @@ impl<'m> Context<'m> {
         };
         let vocabulary = usize::try_from(model.n_vocab()).unwrap_or(0);
         let pools = Pools::default();
-        Ok(Self { raw, shape, vocabulary, interrupt, threads: 0, pools, products, _model: PhantomData })
+        Ok(Self { raw, shape, vocabulary, interrupt, threads: None, pools, products, _model: PhantomData })
     }
 
     /// Tokens that fit.
@@ -118,17 +119,17 @@ impl<'m> Context<'m> {
         self.shape.length as usize
     }
 
-    /// Uses this many threads from the next step on.
-    pub fn set_threads(&mut self, threads: u32) -> Result<(), EngineError> {
-        if threads != self.threads {
-            let pool = self.pools.with(threads)?;
+    /// Uses this many threads from the next step on, after which they wait for more in this way.
+    pub fn set_threads(&mut self, threads: u32, waiting: Waiting) -> Result<(), EngineError> {
+        if self.threads != Some((threads, waiting)) {
+            let pool = self.pools.with(threads, waiting)?;
             // SAFETY: both are valid, the pool is dropped after the context, and no step runs, since a step borrows the
             // context mutably.
             unsafe {
                 sys::llama_attach_threadpool(self.raw.as_ptr(), pool, pool);
                 sys::llama_set_n_threads(self.raw.as_ptr(), threads as i32, threads as i32);
             }
-            self.threads = threads;
+            self.threads = Some((threads, waiting));
         }
         Ok(())
     }

@@ -10,6 +10,7 @@
 
 use crate::adapters::{Adapters, Group};
 use crate::context::{Context, Item, Seq, Shape, Step};
+use crate::pool::Waiting;
 use crate::sequences::{Keep, Sequences};
 use crate::store::Store;
 use hob_engine::EngineError;
@@ -50,6 +51,8 @@ pub struct Load<'a> {
     pub items: &'a [Item],
     /// The adapter that they need.
     pub group: Group,
+    /// What its threads do afterwards.
+    pub waiting: Waiting,
 }
 
 /// All contexts of a model.
@@ -214,7 +217,7 @@ impl<'m> Lanes<'m> {
     /// Evaluates a step in one context.
     pub fn step(&mut self, load: &Load<'_>, threads: u32, adapters: &Adapters<'m>) -> Result<Step, EngineError> {
         let lane = &mut self.lanes[load.lane];
-        lane.prepare(load.group, threads, adapters)?;
+        lane.prepare(load, threads, adapters)?;
         lane.context.step(load.items)
     }
 
@@ -228,8 +231,8 @@ impl<'m> Lanes<'m> {
         let [first, second] = &mut self.lanes[..] else {
             return Err(EngineError::Inference("there is no second context to step".into()));
         };
-        first.prepare(loads[0].group, threads.div_ceil(2), adapters)?;
-        second.prepare(loads[1].group, (threads / 2).max(1), adapters)?;
+        first.prepare(loads[0], threads.div_ceil(2), adapters)?;
+        second.prepare(loads[1], (threads / 2).max(1), adapters)?;
         let (here, there) = std::thread::scope(|scope| {
             let there = scope.spawn(|| second.context.step(loads[1].items));
             (first.context.step(loads[0].items), there.join())
@@ -245,11 +248,11 @@ impl<'m> Lane<'m> {
         Ok(Self { context: Context::new(model, shape, interrupt)?, sequences, applied: 0 })
     }
 
-    fn prepare(&mut self, group: Group, threads: u32, adapters: &Adapters<'m>) -> Result<(), EngineError> {
-        if group != self.applied {
-            self.context.set_adapter(adapters.of(group))?;
-            self.applied = group;
+    fn prepare(&mut self, load: &Load<'_>, threads: u32, adapters: &Adapters<'m>) -> Result<(), EngineError> {
+        if load.group != self.applied {
+            self.context.set_adapter(adapters.of(load.group))?;
+            self.applied = load.group;
         }
-        self.context.set_threads(threads)
+        self.context.set_threads(threads, load.waiting)
     }
 }

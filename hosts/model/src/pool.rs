@@ -2,7 +2,7 @@
 //!
 //! Owns: the thread pools of a context. Without one, llama.cpp starts and ends threads for every token. There is one
 //! for each number of threads, since every step wakes all threads of its pool, those it does not need too, and a thread
-//! that is woken for nothing takes the core from the one that computes.
+//! that is woken for nothing takes the core from the one that computes; and one for each way to wait.
 #![allow(unsafe_code)]
 
 use hob_engine::EngineError;
@@ -10,9 +10,25 @@ use llama_cpp_sys_2 as sys;
 use std::ffi::CStr;
 use std::ptr::NonNull;
 
-/// How long threads look for the next step before they sleep, in llama.cpp's unit (50 is its default): long enough
-/// to bridge the choice of a token, and no longer, because looking keeps a core busy.
-const POLL: u32 = 2;
+/// What threads do until the next step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// They look for it before they sleep, for as long as the choice of a token takes: after a step of an answer.
+    Looking,
+    /// They sleep, and leave their cores to those who bring the first words to whoever asked: after a step of a prompt,
+    /// which takes so long that waking them up does not count.
+    Asleep,
+}
+
+impl Waiting {
+    /// How long they look, in llama.cpp's unit (50 is its default). Looking keeps a core busy.
+    fn poll(self) -> u32 {
+        match self {
+            Self::Looking => 2,
+            Self::Asleep => 0,
+        }
+    }
+}
 
 type New = unsafe extern "C" fn(*mut sys::ggml_threadpool_params) -> sys::ggml_threadpool_t;
 type Free = unsafe extern "C" fn(sys::ggml_threadpool_t);
@@ -20,19 +36,20 @@ type Free = unsafe extern "C" fn(sys::ggml_threadpool_t);
 /// Threads for the steps of one context.
 #[derive(Default)]
 pub struct Pools {
-    by_threads: Vec<(u32, Pool)>,
+    pools: Vec<(u32, Waiting, Pool)>,
 }
 
 impl Pools {
     /// The pool with so many threads, the caller's own among them; for `llama_attach_threadpool`, and valid as long as
     /// these pools are.
-    pub fn with(&mut self, threads: u32) -> Result<sys::ggml_threadpool_t, EngineError> {
-        if let Some((_, pool)) = self.by_threads.iter().find(|(count, _)| *count == threads) {
+    pub fn with(&mut self, threads: u32, waiting: Waiting) -> Result<sys::ggml_threadpool_t, EngineError> {
+        let alike = |(count, way, _): &&(u32, Waiting, Pool)| (*count, *way) == (threads, waiting);
+        if let Some((_, _, pool)) = self.pools.iter().find(alike) {
             return Ok(pool.raw.as_ptr());
         }
-        let pool = Pool::new(threads)?;
+        let pool = Pool::new(threads, waiting)?;
         let raw = pool.raw.as_ptr();
-        self.by_threads.push((threads, pool));
+        self.pools.push((threads, waiting, pool));
         Ok(raw)
     }
 }
@@ -43,7 +60,7 @@ struct Pool {
 }
 
 impl Pool {
-    fn new(threads: u32) -> Result<Self, EngineError> {
+    fn new(threads: u32, waiting: Waiting) -> Result<Self, EngineError> {
         let missing = || EngineError::Inference("the compute kernels offer no thread pool; install hob again".into());
         let new = function(c"ggml_threadpool_new").ok_or_else(missing)?;
         let free = function(c"ggml_threadpool_free").ok_or_else(missing)?;
@@ -53,7 +70,7 @@ impl Pool {
         let threads = i32::try_from(threads).unwrap_or(1).max(1);
         // SAFETY: takes a number and returns a plain value.
         let mut params = unsafe { sys::ggml_threadpool_params_default(threads) };
-        params.poll = POLL;
+        params.poll = waiting.poll();
         // SAFETY: the parameters are only read during the call.
         let raw = NonNull::new(unsafe { new(&raw mut params) });
         let raw = raw.ok_or_else(|| EngineError::Inference(format!("{threads} threads can't be started")))?;

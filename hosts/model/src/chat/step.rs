@@ -9,6 +9,7 @@ use crate::format::Format;
 use crate::grammar::Grammars;
 use crate::lanes::Load;
 use crate::output::Send;
+use crate::pool::Waiting;
 use crate::run::Run;
 use crate::saved::common;
 use crate::schedule::{Part, Plan, View};
@@ -31,7 +32,8 @@ struct Batch {
 
 impl Batch {
     fn load(&self) -> Load<'_> {
-        Load { lane: self.lane, items: &self.items, group: self.group }
+        let waiting = if self.is_prompt() { Waiting::Asleep } else { Waiting::Looking };
+        Load { lane: self.lane, items: &self.items, group: self.group, waiting }
     }
 
     fn is_prompt(&self) -> bool {

@@ -9,6 +9,7 @@ mod speed;
 
 use crate::context::{Context, Item, Shape, Step};
 use crate::loaded::Loaded;
+use crate::pool::Waiting;
 use crate::wire::{Job, Wire};
 use hob_engine::measure::{MeasureSpec, Measured, Measurement};
 use hob_engine::{EngineError, ModelReply, Role};
@@ -77,7 +78,7 @@ impl<'m> Bench<'m> {
     fn new(loaded: &'m Loaded, wire: &Wire) -> Result<Self, EngineError> {
         let shape = Shape { length: loaded.context, step: STEP as u32, sequences: 1, threads: loaded.threads };
         let mut context = Context::new(&loaded.model, shape, wire.interrupt())?;
-        context.set_threads(loaded.threads)?;
+        context.set_threads(loaded.threads, Waiting::Looking)?;
         Ok(Self { loaded, context, tokens: Vec::new() })
     }
 
