@@ -30,8 +30,8 @@ def thousand(b):
                 kind = cold if turn == 0 else warm
                 kind["hob"].append(1000 * answer.first_token)
                 kind["peer"].append(1000 * reply.first_token)
-            loading.append(1000 * after_unload(b, system, load_first=False))
-            unloaded.append(1000 * after_unload(b, system, load_first=True))
+            for times, load_first in ((loading, False), (unloaded, True)):
+                times += [1000 * after_unload(b, system, load_first) for _ in range(WARM)]
     what = f"first text after a prefix of {PREFIX} tokens"
     b.report.ratio(f"{what}, cold (peer: llama-server)", cold["hob"], cold["peer"], " ms")
     b.report.ratio(f"{what}, warm (peer: llama-server)", warm["hob"], warm["peer"], " ms", most=1.0)

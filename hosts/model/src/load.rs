@@ -14,8 +14,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const LOOKS: usize = 4;
 /// Looks after a pause, when there is no time to wait for [`LOOKS`], unless one finds nobody. With the time between them
 /// they take twenty milliseconds: as long as several need who ask at the same moment.
-const LOOKS_AT_ONCE: usize = 40;
-const MOMENT: Duration = Duration::from_micros(500);
+const LOOKS_AT_ONCE: usize = 100;
+const MOMENT: Duration = Duration::from_micros(200);
 /// After a pause of this length they start anew. A step beside busy processes can take long, so it is no pause.
 const STALE: Duration = Duration::from_secs(3);
 /// How long the time that others got is counted before it is believed; the kernel counts it in hundredths of a second.
