@@ -230,6 +230,24 @@ async fn a_conversation_goes_on_after_its_process_has_ended() {
 }
 
 #[tokio::test]
+async fn what_comes_back_with_a_model_changes_no_other_answer() {
+    let Some(path) = model(CHAT) else { return };
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let host = with_cache(&path, folders[0].path()).await;
+    generate(&host, conversation(Persist::Conversation)).await.unwrap();
+    host.stop(Duration::from_secs(10)).await;
+    let mut answers = Vec::new();
+    for folder in folders {
+        let host = with_cache(&path, folder.path()).await;
+        let messages = vec![Message::new("user", "Name three colours of the sea, and say why you like them.")];
+        let spec = GenerateSpec { messages, max_tokens: 8, logprobs: Some(3), ..GenerateSpec::default() };
+        answers.push(generate(&host, spec).await.unwrap());
+        host.stop(Duration::from_secs(10)).await;
+    }
+    assert!(begin_alike(&answers[0], &answers[1]), "{answers:?}");
+}
+
+#[tokio::test]
 async fn what_is_private_is_not_written_to_disk() {
     let Some(path) = model(CHAT) else { return };
     for (persist, expected) in [(Persist::Nothing, false), (Persist::System, true)] {
@@ -238,6 +256,11 @@ async fn what_is_private_is_not_written_to_disk() {
         let first = generate(&host, conversation(persist)).await.unwrap().usage;
         host.stop(Duration::from_secs(10)).await;
         assert_eq!(!files(folder.path()).is_empty(), expected, "{persist:?}");
+        for file in files(folder.path()) {
+            let bytes = std::fs::read(&file).unwrap();
+            let holds = |text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
+            assert!(holds(b"lighthouse keeper") && !holds(b"fog"), "the text of the system message, and no more");
+        }
         let host = with_cache(&path, folder.path()).await;
         let second = generate(&host, conversation(persist)).await.unwrap().usage;
         // The system message is about six tokens thirty times; the question follows it.
