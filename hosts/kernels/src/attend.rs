@@ -40,7 +40,8 @@ fn scratch(numbers: usize) -> *mut f32 {
     })
 }
 
-/// Where the tokens of a run are computed, with blocks of `R` registers of keys. Rows are their heads that share keys, all heads of a token together.
+/// Where the tokens of a run are computed, with blocks of `R` registers of keys. Rows are their heads that share keys, all
+/// heads of a token together.
 struct Work<'a, const R: usize> {
     attention: &'a Attention,
     piece: &'a Piece,
