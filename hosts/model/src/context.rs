@@ -19,11 +19,15 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// llama.cpp's codes for a step.
 const DONE: i32 = 0;
 const NO_ROOM: i32 = 1;
 const ABORTED: i32 = 2;
+
+/// Threads that look for work are asleep after this time.
+const LOOKING: Duration = Duration::from_millis(20);
 
 /// Number of a sequence.
 pub type Seq = usize;
@@ -74,6 +78,8 @@ pub struct Context<'m> {
     interrupt: Arc<AtomicBool>,
     /// How many compute, and how they wait.
     threads: Option<(u32, Waiting)>,
+    /// When those that look for work last began to.
+    looking: Option<Instant>,
     /// After `raw`: freed when no context uses them any more.
     pools: Pools,
     products: Option<Box<Products>>,
@@ -111,7 +117,17 @@ impl<'m> Context<'m> {
         };
         let vocabulary = usize::try_from(model.n_vocab()).unwrap_or(0);
         let pools = Pools::default();
-        Ok(Self { raw, shape, vocabulary, interrupt, threads: None, pools, products, _model: PhantomData })
+        Ok(Self {
+            raw,
+            shape,
+            vocabulary,
+            interrupt,
+            threads: None,
+            looking: None,
+            pools,
+            products,
+            _model: PhantomData,
+        })
     }
 
     /// Tokens that fit.
@@ -119,8 +135,11 @@ impl<'m> Context<'m> {
         self.shape.length as usize
     }
 
-    /// Uses this many threads from the next step on, after which they wait for more in this way.
+    /// Uses this many threads from the next step on, after which they wait for more in this way. As long as others still
+    /// look for work, these do so too: they would have to share their cores with the others.
     pub fn set_threads(&mut self, threads: u32, waiting: Waiting) -> Result<(), EngineError> {
+        let waiting =
+            if self.looking.is_some_and(|since| since.elapsed() < LOOKING) { Waiting::Looking } else { waiting };
         if self.threads != Some((threads, waiting)) {
             let pool = self.pools.with(threads, waiting)?;
             // SAFETY: both are valid, the pool is dropped after the context, and no step runs, since a step borrows the
@@ -160,7 +179,11 @@ impl<'m> Context<'m> {
         };
         // SAFETY: the batch points into vectors of its length that outlive the call; llama.cpp checks the tokens',
         // positions' and sequences' ranges.
-        match unsafe { sys::llama_decode(self.raw.as_ptr(), batch) } {
+        let code = unsafe { sys::llama_decode(self.raw.as_ptr(), batch) };
+        if matches!(self.threads, Some((_, Waiting::Looking))) {
+            self.looking = Some(Instant::now());
+        }
+        match code {
             DONE => Ok(Step::Done),
             NO_ROOM => Ok(Step::NoRoom),
             ABORTED => Ok(Step::Interrupted),

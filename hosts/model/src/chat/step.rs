@@ -28,12 +28,13 @@ struct Batch {
     /// What probably follows the only part, evaluated after its tokens.
     guesses: Vec<LlamaToken>,
     work: Work,
+    /// What the threads do afterwards.
+    waiting: Waiting,
 }
 
 impl Batch {
     fn load(&self) -> Load<'_> {
-        let waiting = if self.is_prompt() { Waiting::Asleep } else { Waiting::Looking };
-        Load { lane: self.lane, items: &self.items, group: self.group, waiting }
+        Load { lane: self.lane, items: &self.items, group: self.group, waiting: self.waiting }
     }
 
     fn is_prompt(&self) -> bool {
@@ -96,7 +97,9 @@ impl Chat<'_> {
         let batch = |(lane, parts): (usize, Vec<Part>)| {
             let group = views[parts.first()?.0].group;
             let items = parts.iter().flat_map(|part| self.items(*part)).collect();
-            Some(Batch { lane, group, items, guesses: Vec::new(), work: work(&parts, views), parts })
+            let waiting =
+                if parts.iter().all(|(at, _)| views[*at].is_prompt) { Waiting::Asleep } else { Waiting::Looking };
+            Some(Batch { lane, group, items, guesses: Vec::new(), work: work(&parts, views), waiting, parts })
         };
         lanes.filter_map(batch).collect()
     }
