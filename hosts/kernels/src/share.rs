@@ -38,8 +38,8 @@ impl Default for Crew {
 }
 
 impl Crew {
-    /// Waits until all `threads` have come here; they may meet several times. They do at about the same time, so this looks for them without sleep,
-    /// as llama.cpp's threads do between operations.
+    /// Waits until all `threads` have come here; they may meet several times. They do at about the same time, so this
+    /// looks for them without sleep, as llama.cpp's threads do between operations.
     pub(crate) fn meet(&self, threads: usize) {
         let before = self.ready.fetch_add(1, Ordering::AcqRel);
         let all = (before / threads + 1) * threads;

@@ -173,6 +173,19 @@ fn next(tensor: &sys::ggml_tensor) -> *const sys::ggml_tensor {
     std::ptr::with_exposed_provenance((high << 32 | low) as usize)
 }
 
+/// What a thread of a step was called with.
+///
+/// # Safety
+/// It is what `attach` gave, and its context is still there.
+unsafe fn called<'a>(data: *mut c_void, thread: c_int) -> &'a Products {
+    // SAFETY: by the caller's word.
+    let products = unsafe { &*data.cast::<Products>() };
+    if thread == 0 {
+        products.computed.store(true, Ordering::Relaxed);
+    }
+    products
+}
+
 /// Called by each thread of a step for a product that was taken over.
 unsafe extern "C" fn multiply(tensor: *mut sys::ggml_tensor, thread: c_int, threads: c_int, data: *mut c_void) {
     // SAFETY: only what `offered` took over comes here, with what it gave. llama.cpp has computed the inputs, and lets
@@ -187,19 +200,6 @@ unsafe extern "C" fn multiply(tensor: *mut sys::ggml_tensor, thread: c_int, thre
         });
         assert!(done, "a product changed its shape after it was taken over");
     }
-}
-
-/// What a thread of a step was called with.
-///
-/// # Safety
-/// It is what `attach` gave, and its context is still there.
-unsafe fn called<'a>(data: *mut c_void, thread: c_int) -> &'a Products {
-    // SAFETY: by the caller's word.
-    let products = unsafe { &*data.cast::<Products>() };
-    if thread == 0 {
-        products.computed.store(true, Ordering::Relaxed);
-    }
-    products
 }
 
 /// The same for attention.

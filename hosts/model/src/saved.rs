@@ -91,9 +91,6 @@ pub struct Figures {
     pub disk_bytes: u64,
 }
 
-/// Where an entry lies, its tokens, the bytes of its state, and its number.
-type Candidate<'a> = (Tier, &'a [i32], u64, u64);
-
 /// The evaluated prompts of one model.
 pub struct Saved {
     memory: Memory,
@@ -187,31 +184,20 @@ impl Saved {
             let (tokens, state) = (kept.entry.tokens.as_slice(), kept.entry.state.len() as u64);
             (Tier::Memory, tokens, state, kept.id)
         });
-        self.best(in_memory.chain(self.on_disk()), tokens)
-    }
-
-    fn on_disk(&self) -> impl Iterator<Item = Candidate<'_>> {
         let on_disk = self.disk.iter().flat_map(Disk::iter);
-        on_disk.map(|known| (Tier::Disk, known.tokens.as_slice(), known.state, known.id))
-    }
-
-    fn best<'a>(&self, all: impl Iterator<Item = Candidate<'a>>, tokens: &[i32]) -> Option<Match> {
-        all.map(|(tier, entry, state_bytes, id)| {
-            let len = common(entry, tokens);
-            Match { len, tier, entry_tokens: entry.len(), state_bytes, id }
-        })
-        .filter(|found| found.len > 0 && (self.cuttable || found.len == found.entry_tokens))
-        .max_by_key(|found| (found.len, Reverse((found.tier, found.state_bytes))))
-    }
-
-    /// [`Saved::longest`] among those on disk.
-    pub fn longest_on_disk(&self, tokens: &[i32]) -> Option<Match> {
-        self.best(self.on_disk(), tokens)
+        let on_disk = on_disk.map(|known| (Tier::Disk, known.tokens.as_slice(), known.state, known.id));
+        in_memory
+            .chain(on_disk)
+            .map(|(tier, entry, state_bytes, id)| {
+                let len = common(entry, tokens);
+                Match { len, tier, entry_tokens: entry.len(), state_bytes, id }
+            })
+            .filter(|found| found.len > 0 && (self.cuttable || found.len == found.entry_tokens))
+            .max_by_key(|found| (found.len, Reverse((found.tier, found.state_bytes))))
     }
 
     /// The entry, which stays and now counts as used. `None` when it is gone or damaged; then it is forgotten.
     pub fn read(&mut self, found: &Match) -> Option<Arc<Entry>> {
-        self.touch(found);
         match found.tier {
             Tier::Memory => self.memory.read(found.id),
             Tier::Disk => self.disk.as_mut()?.read(found.id),
@@ -231,7 +217,7 @@ impl Saved {
     pub fn last(&mut self, most: usize) -> Option<Arc<Entry>> {
         let disk = self.disk.as_mut()?;
         let last = disk.iter().last().filter(|last| last.tokens.len() <= most)?.id;
-        disk.read(last)
+        disk.look_at(last)
     }
 
     /// The notes on the entries on disk that were used last, with their tokens, the last first.
@@ -243,7 +229,6 @@ impl Saved {
     /// [`Saved::read`].
     #[cfg(test)]
     pub fn take(&mut self, found: &Match) -> Option<(Vec<i32>, Vec<u8>)> {
-        self.touch(found);
         let entry = match found.tier {
             Tier::Memory => self.memory.take(found.id),
             Tier::Disk => self.disk.as_mut()?.read(found.id),

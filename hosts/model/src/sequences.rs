@@ -199,22 +199,34 @@ impl Sequences {
 
     /// Takes over a sequence of another context; it runs. `None` when there is no room for it.
     pub fn adopt(&mut self, context: &mut Context<'_>, store: &mut Store, moved: &Moved) -> Option<Seq> {
+        let seq = self.fill(context, store, moved.tokens.clone(), &moved.state)?;
+        self.slots[seq].adapter = moved.adapter;
+        Some(seq)
+    }
+
+    /// A sequence, which runs, with a state of these tokens. `None` when there is no room for it.
+    fn fill(
+        &mut self,
+        context: &mut Context<'_>,
+        store: &mut Store,
+        tokens: Vec<LlamaToken>,
+        state: &[u8],
+    ) -> Option<Seq> {
         let seq = self.free(context, store)?;
-        if !context.restore(seq, &moved.state, moved.tokens.len()) {
+        if !context.restore(seq, state, tokens.len()) {
             return None;
         }
-        let (tokens, adapter) = (moved.tokens.clone(), moved.adapter);
-        self.slots[seq] = Slot { tokens, adapter, running: true, ..Slot::default() };
+        self.slots[seq] = Slot { tokens, running: true, ..Slot::default() };
         Some(seq)
     }
 
     /// Brings back what was used last before this process, as an idle sequence: whoever comes first after a model was
     /// loaded probably wants that.
     pub fn recall(&mut self, context: &mut Context<'_>, store: &mut Store) {
-        let (Some(entry), Some(seq)) = (store.last(), self.free(context, store)) else { return };
-        if context.restore(seq, &entry.state, entry.tokens.len()) {
-            let tokens = entry.tokens.iter().map(|id| LlamaToken(*id)).collect();
-            self.slots[seq] = Slot { tokens, used: Some(Instant::now()), kept: true, ..Slot::default() };
+        let Some(entry) = store.last() else { return };
+        let tokens = entry.tokens.iter().map(|id| LlamaToken(*id)).collect();
+        if let Some(seq) = self.fill(context, store, tokens, &entry.state) {
+            self.release(seq, Keep::default());
         }
     }
 

@@ -1,7 +1,7 @@
 //! Evaluated prompts that left the context, and their way to disk.
 //!
-//! Owns: what is kept beside the contexts (`saved`), and what of it still has to be written. Must not know: contexts,
-//! sequences.
+//! Owns: what is kept beside the contexts (`saved`), what of it still has to be written, and the texts that belong to it
+//! (`known`). Must not know: contexts, sequences.
 
 use crate::known::{self, Known};
 use crate::saved::{Entry, Match, Saved, State, Written};
@@ -17,6 +17,7 @@ pub struct Store {
     /// The texts of prompts of late and their tokens.
     pub known: Known,
     saved: Saved,
+    /// What was used last before this process, until somebody takes it.
     last: Option<Arc<Entry>>,
     unwritten: Vec<Arc<Entry>>,
     /// One of them on its way to disk.
@@ -111,8 +112,9 @@ impl Store {
             }
         }
         // Written first, in case that there is no time for more, but used last.
-        if let Some(found) = all.first().and_then(|last| self.saved.longest_on_disk(&last.tokens)) {
-            self.saved.touch(&found);
+        if let Some(last) = all.first() {
+            // It is there already, so there is nothing to write, and that counts as its use.
+            drop(self.saved.plan_disk(&last.tokens));
         }
         tracing::debug!(kept = ?self.saved.figures(), "evaluated prompts that outlive this process are on disk");
     }

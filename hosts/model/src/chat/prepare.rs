@@ -37,13 +37,8 @@ impl Chat<'_> {
         let format = *self.template.format();
         let guide = Guide::new(spec, &format, self.grammars.as_ref(), &self.vocab, self.marked.opener())?;
         let (messages, tools) = (&spec.messages, &spec.tools);
-        let prompt = prompt::tokens(
-            &self.vocab,
-            &self.controls,
-            &self.template,
-            &mut self.lanes.store().known,
-            (messages, tools),
-        )?;
+        let known = &mut self.lanes.store().known;
+        let prompt = prompt::tokens(&self.vocab, &self.controls, &self.template, known, (messages, tools))?;
         let offered = if spec.tool_choice == ToolChoice::None { &[][..] } else { tools };
         let reader = Reader::new(&format, offered, prompt.opens_thinking).after(messages);
         let stops = spec.stop.iter().cloned().chain(self.template.stops().iter().map(ToString::to_string));
@@ -69,14 +64,9 @@ impl Chat<'_> {
         if let Some((_, _, tokens)) = self.systems.iter().find(|(m, t, _)| (m, t) == (&first, &spec.tools)) {
             return Ok(common(tokens, prompt));
         }
-        let (messages, tools) = (&spec.messages, &spec.tools);
-        let tokens = prompt::system_tokens(
-            &self.vocab,
-            &self.controls,
-            &self.template,
-            &mut self.lanes.store().known,
-            (messages, tools),
-        )?;
+        let given = (&*spec.messages, &*spec.tools);
+        let known = &mut self.lanes.store().known;
+        let tokens = prompt::system_tokens(&self.vocab, &self.controls, &self.template, known, given)?;
         let length = common(&tokens, prompt);
         self.systems.truncate(KNOWN_SYSTEMS - 1);
         self.systems.insert(0, (first, spec.tools.clone(), tokens));

@@ -137,9 +137,15 @@ impl Disk {
         heads.flatten().map(|(head, _)| (head.tokens, head.note)).collect()
     }
 
-    /// Reads an entry, which does not count as its use. One that is damaged is removed, one that can't be read is
-    /// forgotten.
+    /// Reads an entry, which counts as its use.
     pub(super) fn read(&mut self, id: u64) -> Option<Arc<Entry>> {
+        let entry = self.look_at(id)?;
+        self.touch(id);
+        Some(entry)
+    }
+
+    /// Reads an entry. One that is damaged is removed, one that can't be read is forgotten.
+    pub(super) fn look_at(&mut self, id: u64) -> Option<Arc<Entry>> {
         let at = self.known.iter().position(|known| known.id == id)?;
         let known = &self.known[at];
         match self.load(known) {
